@@ -1,0 +1,88 @@
+"""What every part of minigen shares: the device, the budget, the protocol of a model, and safe files."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+BUDGETS = ("smoke", "normal", "full")  # seconds, for tests · minutes on two cores · better on a GPU
+
+
+def device() -> torch.device:
+    """Where to compute: $MINIGEN_DEVICE when set, else the GPU when there is one, else the CPU."""
+    if name := os.environ.get("MINIGEN_DEVICE"):
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def budget(smoke: int, normal: int, full: int) -> int:
+    """The number of steps for this run, chosen by $MINIGEN_BUDGET (normal unless it says otherwise)."""
+    name = os.environ.get("MINIGEN_BUDGET", "normal")
+    if name not in BUDGETS:
+        raise ValueError(f"MINIGEN_BUDGET should be one of {', '.join(BUDGETS)}; got {name!r}")
+    return {"smoke": smoke, "normal": normal, "full": full}[name]
+
+
+class Generative(nn.Module):
+    """The protocol that every model of the course follows, so that one loop trains them all.
+
+    A model has a `loss` (or, with several players, `losses` and `players`) and, if it generates, a `sample`.
+    """
+
+    def loss(self, batch: tuple[Tensor, Tensor | None]) -> Tensor | dict[str, Tensor]:
+        """One scalar, or {term: scalar} whose sum is minimised. batch: (x, condition)."""
+        raise NotImplementedError(f"{type(self).__name__} defines no loss")
+
+    def sample(self, n: int, condition: Tensor | None = None) -> Tensor:
+        """n images (n, C, H, W) in [-1, 1]."""
+        raise NotImplementedError(f"{type(self).__name__} cannot sample")
+
+    def players(self) -> dict[str, nn.Module]:
+        """Who has an optimizer of its own: {name: module}."""
+        return {"model": self}
+
+    def losses(self, batch: tuple[Tensor, Tensor | None]) -> Iterator[tuple[str, Tensor | dict[str, Tensor]]]:
+        """Yields (player, its loss), once an optimizer step; a GAN: its critic's, then its generator's."""
+        yield "model", self.loss(batch)
+
+
+def check_images(name: str, x: Tensor) -> None:
+    """Raises a ValueError that names the argument unless x is a batch of images.
+
+    x: floating point (N, C, H, W) with N >= 1, finite, in [-1, 1] up to rounding.
+    """
+    wanted = f"{name} should be images (N, C, H, W), floating point, in [-1, 1]"
+    if not isinstance(x, Tensor):
+        raise ValueError(f"{wanted}; got {type(x).__name__}")
+    if x.ndim != 4 or not x.is_floating_point():
+        raise ValueError(f"{wanted}; got shape {tuple(x.shape)}, {x.dtype}")
+    if len(x) == 0:
+        raise ValueError(f"{wanted}; got an empty batch")
+    low, high = x.aminmax()
+    if not (torch.isfinite(low) and torch.isfinite(high)):
+        raise ValueError(f"{wanted}; got values that are not finite")
+    if low < -1.001 or high > 1.001:
+        raise ValueError(f"{wanted}; got values from {low:.4g} to {high:.4g}")
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A temporary path that takes the place of `path` when the block ends well, and else is removed.
+
+    The file at `path` is whole at every moment: the old one, then the new one, whatever kills the process.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
