@@ -1,0 +1,5 @@
+"""The course around the library: exercises that name your mistake, notebooks made from scripts, progress."""
+
+from minigen.course.session import check, hint, progress, solution
+
+__all__ = ["check", "hint", "progress", "solution"]

@@ -1,0 +1,116 @@
+"""Judges one answer to one exercise: which of the six outcomes it is, and why."""
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from minigen.course import observe as observing
+from minigen.course.agree import agree
+from minigen.course.catalogue import Exercise
+from minigen.course.diagnose import diagnosis, example
+from minigen.course.limits import TimedOut
+from minigen.course.observe import Observation
+from minigen.course.predict import predicted
+from minigen.course.runs import DRAWS, reference, result, run
+from minigen.course.trace import last_line
+from minigen.course.verdict import Outcome, Verdict
+
+SLOWER = 5  # times slower than the library is right, said, and not installed
+NOTICED = 2e-3  # seconds; under this a ratio of two times is noise
+
+
+def evaluate(exercise: Exercise, answer: Any, stuck: Callable[[], None] = lambda: None) -> Verdict:
+    """The verdict on one answer, with the pristine library. stuck: called when no limit can stop it."""
+    if answer is exercise.target:
+        return Verdict(
+            Outcome.NOT_YOURS, "This is the library's own. Run your exercise cell again, then this one."
+        )
+    if exercise.kind == "predict":
+        return predicted(exercise, answer)
+    kind = "class" if isinstance(exercise.target, type) else "function"
+    if not callable(answer) or isinstance(answer, type) != (kind == "class"):
+        return Verdict(
+            Outcome.WRONG, f"`{exercise.id}` should be a {kind}; it is of type {type(answer).__name__}."
+        )
+    if not exercise.attempted(answer):
+        return Verdict(Outcome.NOT_ATTEMPTED)
+    return _tried(exercise, answer, stuck)
+
+
+def _tried(exercise: Exercise, answer: Any, stuck: Callable[[], None]) -> Verdict:
+    """The verdict on an answer that is the learner's and must be run."""
+    seen: list[Observation] = []
+    for draw in DRAWS:
+        seen.append(run(exercise, answer, draw, stuck))
+        error = seen[-1].error
+        if error is not None and (verdict := _stopped(exercise, answer, error)):
+            verdict.printed = seen[0].printed
+            return verdict
+    pairs = [
+        (result(exercise, s), result(exercise, reference(exercise, d)))
+        for s, d in zip(seen, DRAWS, strict=True)
+    ]
+    if all(agree(mine, wanted, exercise.tolerance) for mine, wanted in pairs):
+        slow, elsewhere = _slow(exercise, answer, seen), _device(exercise, answer)
+        verdict = Verdict(Outcome.RIGHT, notes=[n for n in (slow, elsewhere) if n], fits=slow is None)
+    else:
+        message, mistake = diagnosis(exercise, answer, seen)
+        verdict = Verdict(Outcome.WRONG, message, mistake, example(exercise, seen))
+    verdict.printed = seen[0].printed
+    return verdict
+
+
+def _slow(exercise: Exercise, answer: Any, seen: list[Observation]) -> str | None:
+    """What to say of an answer that takes too long to serve in the library's place."""
+    mine, wanted = min(s.seconds for s in seen), min(reference(exercise, d).seconds for d in DRAWS)
+    if mine <= max(NOTICED, SLOWER * wanted):
+        return None
+    pairs = [(run(exercise, answer, d).seconds, run(exercise, exercise.target, d).seconds) for d in DRAWS]
+    mine, wanted = (min(seconds) for seconds in zip(*pairs, strict=True))  # in turn, before it is said
+    if mine <= max(NOTICED, SLOWER * wanted):
+        return None
+    return (
+        f"It is {mine / wanted:.0f} times slower than the library's, so the lesson goes on with the library's. "
+        "Is there a loop that one tensor operation could do?"
+    )
+
+
+def _device(exercise: Exercise, answer: Any) -> str | None:
+    """What a run on the meta device shows: tensors that would stay on the CPU when inputs are on a GPU."""
+    wanted = run(exercise, exercise.target, DRAWS[0], device="meta")
+    if wanted.error is not None:
+        return None  # this probe needs values, so the meta device can say nothing
+    seen = run(exercise, answer, DRAWS[0], device="meta")
+    if seen.error is not None:
+        words = str(seen.error)
+        if "same device" not in words and "is not on the expected device" not in words:
+            return None
+        line = last_line(answer, seen.error)
+        place = f", in `{line[1]}`" if line else ""
+        return f"Right, but it would fail on a GPU: it mixes tensors of two devices{place}."
+    left = [n for n, v in wanted.values.items() if v.is_meta and not seen.values[n].is_meta]
+    return "Right, but on a GPU its result would be left on the CPU: use `device=x.device`." if left else None
+
+
+def _stopped(exercise: Exercise, answer: Any, error: BaseException) -> Verdict | None:
+    """The verdict on an answer that did not return; None when the error came after it had."""
+    line = last_line(answer, error)
+    place = f" in line {line[0]}: `{line[1]}`" if line else ""
+    if isinstance(error, TimedOut):
+        return Verdict(Outcome.TIMED_OUT, f"It was {error}{place}. Does a loop never end?")
+    if isinstance(error, KeyboardInterrupt):
+        return Verdict(Outcome.TIMED_OUT, f"You stopped it{place}.")
+    if line is None and not _inside(error):
+        return None
+    if line is None and isinstance(error, TypeError) and "argument" in str(error):
+        return Verdict(
+            Outcome.RAISED, f"It could not be called as `{exercise.id}{exercise.signature}`: {error}."
+        )
+    return Verdict(Outcome.RAISED, f"{type(error).__name__}{place}" + (f"\n{error}" if str(error) else ""))
+
+
+def _inside(error: BaseException) -> bool:
+    """Whether an error was raised while the answer ran, and not by the probe afterwards."""
+    frames = traceback.extract_tb(error.__traceback__)
+    names = {f.name for f in frames if f.filename == observing.__file__}
+    return bool(names & {"__call__", "_construct", "watched"})

@@ -1,0 +1,194 @@
+"""Runs one probe on one answer and writes down everything that can be seen from outside.
+
+The same code runs the library's object, a learner's, a known mistake and a mutant, so that they differ by
+what they compute and by nothing else.
+"""
+
+import contextlib
+import inspect
+import io
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from minigen.course.limits import TimedOut, time_limit
+from minigen.course.rng import Rng
+from minigen.course.weights import Weights
+
+
+GRADIENT = "∂"  # "∂0" is the name of the gradient by the first leaf among the values of an observation
+
+
+@dataclass
+class Call:
+    """One call of the answer: the arguments by the names of its signature, and what came back."""
+
+    arguments: dict[str, Any]
+    result: Any = None
+
+
+@dataclass
+class Observation:
+    """What one run of a probe showed.
+
+    values:    what the probe returned, as tensors, and the gradient by each leaf that the probe made.
+    cut:       the leaves that no gradient reaches.
+    modified:  the arguments that the answer changed in place.
+    drew:      whether the answer took numbers from a global random state.
+    """
+
+    values: dict[str, Tensor] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    leaves: list[str] = field(default_factory=list)
+    cut: set[int] = field(default_factory=set)
+    modified: set[str] = field(default_factory=set)
+    layers: list[str] = field(default_factory=list)
+    drew: bool = False
+    printed: str = ""
+    seconds: float = 0.0
+    error: BaseException | None = None
+
+
+class Watched:
+    """Stands in the probe for the answer: passes every call on, and writes it down."""
+
+    def __init__(self, answer: Callable, signature: inspect.Signature, seen: Observation, weights: Weights):
+        self._answer, self._signature, self._seen, self._weights = answer, signature, seen, weights
+
+    def __call__(self, *args, **kwargs):
+        if isinstance(self._answer, type):
+            return self._construct(*args, **kwargs)
+        with self._recorded(self._signature, args, kwargs) as call:
+            call.result = self._answer(*args, **kwargs)
+        return call.result
+
+    def _construct(self, *args, **kwargs):
+        with self._clocked():
+            instance = self._answer(*args, **kwargs)
+        if isinstance(instance, nn.Module):
+            self._weights.settle(instance)
+            self._watch_forward(instance)
+        return instance
+
+    def _watch_forward(self, model: nn.Module) -> None:
+        forward, signature = model.forward, inspect.signature(model.forward)
+
+        def watched(*args, **kwargs):
+            with self._recorded(signature, args, kwargs) as call:
+                call.result = forward(*args, **kwargs)
+            return call.result
+
+        model.forward = watched
+
+    @contextlib.contextmanager
+    def _recorded(self, signature: inspect.Signature, args, kwargs) -> Iterator[Call]:
+        try:
+            named = signature.bind(*args, **kwargs).arguments
+        except TypeError:
+            named = {f"argument {i + 1}": a for i, a in enumerate(args)} | kwargs
+        before = {name: a.detach().clone() for name, a in named.items() if isinstance(a, Tensor)}
+        call = Call(named | before)
+        self._seen.calls.append(call)
+        with self._clocked():
+            yield call
+        changed = {name for name, value in before.items() if not _same(named[name], value)}
+        self._seen.modified |= changed
+
+    @contextlib.contextmanager
+    def _clocked(self) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seen.seconds += time.perf_counter() - start
+
+
+def observe(
+    probe: Callable, answer: Callable, signature: inspect.Signature, seed: int,
+    *, device: str = "cpu", seconds: float = 10.0, stuck: Callable[[], None] = lambda: None,
+) -> Observation:  # fmt: skip
+    """One run of `probe(answer, rng)` with the inputs of draw `seed`; never raises what the answer raises.
+
+    seconds: the time limit; `stuck` is called when even that does not end the run.
+    """
+    rng, weights, seen = Rng(seed, device), Weights(seed), Observation()
+    watched = Watched(answer, signature, seen, weights)
+    printed = io.StringIO()
+    with _isolated(seed), contextlib.redirect_stdout(printed):
+        untouched = _random_state()
+        try:
+            with time_limit(seconds, stuck):
+                raw = probe(watched, rng)
+                seen.values = {name: _as_tensor(name, value) for name, value in raw.items()}
+                _add_gradients(seen, rng, seed)
+        except (Exception, TimedOut, KeyboardInterrupt, SystemExit) as error:
+            seen.error = error
+        seen.drew = _random_state() != untouched
+    seen.values = {name: value.detach() for name, value in seen.values.items()}
+    seen.layers, seen.printed = weights.layers, printed.getvalue()
+    return seen
+
+
+def _add_gradients(seen: Observation, rng: Rng, seed: int) -> None:
+    """Gradients of a random combination of all outputs by every leaf; zeros where none reaches it."""
+    outputs = [v for v in seen.values.values() if v.requires_grad]
+    if not rng.leaves:
+        return
+    seen.leaves = [_name_of(leaf, i, seen.calls) for i, leaf in enumerate(rng.leaves)]
+    gradients: list[Tensor | None] = [None] * len(rng.leaves)
+    if outputs:
+        generator = torch.Generator().manual_seed(seed + 1)
+        weights = [torch.randn(v.shape, generator=generator, dtype=torch.float64).to(v) for v in outputs]
+        gradients = list(torch.autograd.grad(outputs, rng.leaves, weights, allow_unused=True))
+    for i, (leaf, gradient) in enumerate(zip(rng.leaves, gradients, strict=True)):
+        if gradient is None:
+            seen.cut.add(i)
+        seen.values[f"{GRADIENT}{i}"] = torch.zeros_like(leaf) if gradient is None else gradient
+
+
+def _name_of(leaf: Tensor, i: int, calls: list[Call]) -> str:
+    """What the answer's signature calls this leaf; recorded arguments are copies, so equal values decide."""
+    for call in calls:
+        for name, value in call.arguments.items():
+            if isinstance(value, Tensor) and value.device == leaf.device and _same(value, leaf):
+                return name
+    return f"input {i + 1}"
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    return a.is_meta or torch.equal(a.detach().nan_to_num(), b.detach().nan_to_num())
+
+
+def _as_tensor(name: str, value: Any) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, (bool, int, float, np.ndarray, np.generic)):
+        return torch.as_tensor(value)
+    raise TypeError(f"{name} should be a tensor or a number; got {type(value).__name__}")
+
+
+def _random_state() -> tuple:
+    kind, keys, position, *_ = np.random.get_state()
+    return torch.get_rng_state().numpy().tobytes(), random.getstate(), kind, keys.tobytes(), position
+
+
+@contextlib.contextmanager
+def _isolated(seed: int) -> Iterator[None]:
+    """Leaves no trace of a run in the random states, the gradient mode and the default dtype."""
+    states = random.getstate(), np.random.get_state(), torch.get_default_dtype()
+    with torch.random.fork_rng(range(torch.cuda.device_count())), torch.enable_grad():
+        random.seed(seed), np.random.seed(seed), torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
+            torch.set_default_dtype(states[2])

@@ -1,0 +1,47 @@
+"""Runs of an exercise's probe: on an answer, on the library's own, on a wrong one that may explain it."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from minigen.course.agree import Result, agree, judged
+from minigen.course.catalogue import Exercise
+from minigen.course.observe import Observation, observe
+
+DRAWS = (0, 1, 2)  # a fact about a wrong answer must hold on three inputs of different sizes
+
+
+def run(
+    exercise: Exercise, answer: Any, draw: int, stuck: Callable[[], None] = lambda: None, device: str = "cpu"
+) -> Observation:
+    """One observation of an answer."""
+    return observe(exercise.probe, answer, exercise.signature, draw, device=device, stuck=stuck)
+
+
+@functools.lru_cache(maxsize=4096)
+def reference(exercise: Exercise, draw: int) -> Observation:
+    """The library's own run; an error here is the exercise's fault, never the learner's."""
+    seen = run(exercise, exercise.target, draw)
+    if seen.error is not None:
+        raise RuntimeError(f"exercise {exercise.id!r} fails on the library's own answer") from seen.error
+    return seen
+
+
+def result(exercise: Exercise, seen: Observation) -> Result:
+    """What of a run is compared."""
+    return judged(seen, exercise.judge)
+
+
+def agrees(exercise: Exercise, answer: Any, draw: int) -> bool:
+    """Whether an answer gives the library's result on one draw."""
+    mine, wanted = result(exercise, run(exercise, answer, draw)), result(exercise, reference(exercise, draw))
+    return agree(mine, wanted, exercise.tolerance)
+
+
+def gives(exercise: Exercise, wrong: Any, results: list[Result]) -> bool:
+    """Whether a wrong answer gives these very results on every draw (finite ones: others name nothing)."""
+    for draw, mine in zip(DRAWS, results, strict=True):
+        theirs = result(exercise, run(exercise, wrong, draw))
+        if not theirs.finite or not agree(mine, theirs, exercise.tolerance):
+            return False
+    return True

@@ -1,0 +1,118 @@
+"""check, hint, solution and progress: what a learner types.
+
+A check never breaks a lesson: it returns the learner's object when that is right and else the library's, and
+the card says which.
+"""
+
+import contextlib
+import os
+from typing import Any
+
+from minigen.course import records
+from minigen.course.card import Card
+from minigen.course.catalogue import Exercise, exercises, find
+from minigen.course.evaluate import evaluate
+from minigen.course.installed import install, pristine, uninstall
+from minigen.course.verdict import Verdict
+
+STUCK = (
+    "Your code is inside one long call that cannot be stopped from here. "
+    "Interrupt it with the ■ button (Kernel → Interrupt) or Ctrl-C; if that fails, restart the kernel."
+)
+_last: list[Exercise] = []  # what hint() and solution() without a name refer to
+
+
+class NotAccepted(Exception):
+    """Raised by a check in strict mode, and where nbgrader executes the notebook."""
+
+
+def check(name: str, answer: Any) -> Any:
+    """Checks your answer to an exercise and shows a card that says what is right or which mistake it is.
+
+    Returns what the lesson goes on with: your object when it is right, else the library's.
+    """
+    exercise = find(name)
+    if answer is exercise.target and not _notebook():
+        return _library(exercise)  # a lesson run as a script is an ordinary program
+    _last[:] = [exercise]
+    with pristine():
+        verdict = evaluate(exercise, answer, stuck=lambda: print(STUCK))
+    _show(Card(exercise, verdict))
+    _enforce(exercise, verdict)
+    _record(exercise, verdict)
+    if exercise.kind == "predict" or not verdict.fits:
+        uninstall(exercise.target)
+        return _library(exercise)
+    install(exercise.target, answer)
+    return answer
+
+
+def hint(name: str | None = None) -> None:
+    """Shows the next hint of an exercise (of the last one checked, when none is named)."""
+    exercise = _named(name)
+    i = records.next_hint(exercise)
+    print(f"Hint {i + 1} of {len(exercise.hints)} for {exercise.id}: {exercise.hints[i]}")
+
+
+def solution(name: str | None = None) -> None:
+    """Shows the library's own version of an exercise (of the last one checked, when none is named)."""
+    print(_named(name).solution)
+
+
+def progress() -> None:
+    """Shows what you have done so far."""
+    print(records.table())
+
+
+def _named(name: str | None) -> Exercise:
+    if name is None and not _last:
+        raise ValueError('name an exercise, as in hint("pca"): none has been checked yet')
+    return find(name) if name is not None else _last[0]
+
+
+def _library(exercise: Exercise) -> Any:
+    return exercise.expected if exercise.kind == "predict" else exercise.target
+
+
+def _notebook() -> bool:
+    with contextlib.suppress(ImportError):
+        from IPython import get_ipython
+
+        return get_ipython() is not None
+    return False
+
+
+def _show(card: Card) -> None:
+    if not _notebook():
+        print(card)
+        return
+    from IPython.display import display
+
+    display(card)
+
+
+def _strict() -> str:
+    """The only outcome that does not raise; empty: none raises."""
+    return (
+        "right"
+        if os.environ.get("NBGRADER_EXECUTION")
+        else os.environ.get("MINIGEN_STRICT", "").replace("-", " ")
+    )
+
+
+def _enforce(exercise: Exercise, verdict: Verdict) -> None:
+    if (wanted := _strict()) and verdict.outcome != wanted:
+        raise NotAccepted(f"{exercise.id} is {verdict.outcome}, not {wanted}. {verdict.message}")
+
+
+def _record(exercise: Exercise, verdict: Verdict) -> None:
+    """Progress is kept if it can be; a full disk or a locked file must not cost the learner the card."""
+    if _strict():
+        return  # a test or a grader runs the notebook, not a learner
+    try:
+        records.record(exercise, verdict)
+    except (OSError, TimeoutError) as error:
+        print(f"Your progress could not be saved in {records.path()}: {error}")
+
+
+exercises()  # reads every lesson's exercises now, so that the first check of a session does not wait for it
