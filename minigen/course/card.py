@@ -48,15 +48,19 @@ MOST_PRINTED = 2000  # characters of the learner's own prints
 
 @dataclass
 class Card:
-    """A verdict made readable. Jupyter shows its HTML; print() shows its text."""
+    """A verdict made readable. Jupyter shows its HTML; print() shows its text.
+
+    lesson_goes_on: False when no lesson runs, so that nothing is said of what it goes on with.
+    """
 
     exercise: Exercise
     verdict: Verdict
+    lesson_goes_on: bool = True
 
     @property
     def after(self) -> str:
         """Which object the lesson goes on with."""
-        if self.verdict.fits and self.exercise.kind == "predict":
+        if not self.lesson_goes_on or (self.verdict.fits and self.exercise.kind == "predict"):
             return ""
         if self.verdict.fits:
             return "From here on the library runs on your code."

@@ -76,6 +76,21 @@ class Exercise:
         """The right value of a predict exercise."""
         return self.target()
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """What `minigen exercises --json` prints of it."""
+        return {
+            "id": self.id,
+            "lesson": self.lesson,
+            "kind": self.kind,
+            "title": self.title,
+            "points": self.points,
+            "minutes": self.minutes,
+            "target": f"{self.target.__module__}.{self.target.__name__}",
+            "mistakes": [m.name for m in self.mistakes],
+            "hints": len(self.hints),
+        }
+
     def attempted(self, answer: Any) -> bool:
         """Whether the learner has changed anything that runs."""
         if self.kind == "predict":

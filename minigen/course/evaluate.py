@@ -70,7 +70,7 @@ def _slow(exercise: Exercise, answer: Any, seen: list[Observation]) -> str | Non
     if mine <= max(NOTICED, SLOWER * wanted):
         return None
     return (
-        f"It is {mine / wanted:.0f} times slower than the library's, so the lesson goes on with the library's. "
+        f"It is {mine / wanted:.0f} times slower than the library's, so that one serves in the lesson. "
         "Is there a loop that one tensor operation could do?"
     )
 

@@ -38,13 +38,13 @@ def pristine() -> Iterator[None]:
 def _replace(old: Any, new: Any) -> None:
     """Every module attribute of the library that is `old` becomes `new`."""
     for name, module in list(sys.modules.items()):
-        if isinstance(module, types.ModuleType) and _of_library(name):
+        if isinstance(module, types.ModuleType) and of_library(name):
             for key, value in list(vars(module).items()):
                 if value is old:
                     setattr(module, key, new)
 
 
-def _of_library(module: str) -> bool:
+def of_library(module: str) -> bool:
     """The library proper: the exercises and the course keep the pristine objects."""
     return module.split(".")[0] == "minigen" and not module.startswith(
         ("minigen.exercises", "minigen.course")

@@ -21,7 +21,6 @@ from minigen.course.limits import TimedOut, time_limit
 from minigen.course.rng import Rng
 from minigen.course.weights import Weights
 
-
 GRADIENT = "∂"  # "∂0" is the name of the gradient by the first leaf among the values of an observation
 
 
@@ -111,7 +110,7 @@ class Watched:
 
 def observe(
     probe: Callable, answer: Callable, signature: inspect.Signature, seed: int,
-    *, device: str = "cpu", seconds: float = 10.0, stuck: Callable[[], None] = lambda: None,
+    *, device: str, seconds: float, stuck: Callable[[], None] = lambda: None,
 ) -> Observation:  # fmt: skip
     """One run of `probe(answer, rng)` with the inputs of draw `seed`; never raises what the answer raises.
 

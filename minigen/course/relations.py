@@ -33,6 +33,8 @@ def facts(
     if any(s.drew for s in seen) and not any(w.drew for w in wanted):
         said = f"Your code draws random numbers of its own; here all of them come in as arguments. {said}"
         explained = True
+    if changed := seen[0].modified - wanted[0].modified:
+        said = f"Your code changes its argument {_list(sorted(changed))} in place. {said}"
     others = [label(n, wanted[0]) for n in right if not n.startswith(GRADIENT)]
     if others and not wrong[0].startswith(GRADIENT):
         said += f" {_sentence(_list(others))} {'is' if len(others) == 1 else 'are'} right."
@@ -95,6 +97,9 @@ def _layers(seen: Observation, wanted: Observation) -> str | None:
 
 
 def _unusable(seen: Observation, wanted: Observation) -> str:
+    if changed := seen.modified - wanted.modified:
+        names = _list(sorted(changed))
+        return f"Your code changes its argument {names} in place; its old value is still needed."
     if seen.error is not None:
         return f"Your result could not be used: {seen.error}."
     for name, value in wanted.values.items():

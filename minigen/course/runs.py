@@ -8,6 +8,7 @@ from minigen.course.agree import Result, agree, judged
 from minigen.course.catalogue import Exercise
 from minigen.course.observe import Observation, observe
 
+LIMIT = 10.0  # seconds that one run may take
 DRAWS = (0, 1, 2)  # a fact about a wrong answer must hold on three inputs of different sizes
 
 
@@ -15,7 +16,9 @@ def run(
     exercise: Exercise, answer: Any, draw: int, stuck: Callable[[], None] = lambda: None, device: str = "cpu"
 ) -> Observation:
     """One observation of an answer."""
-    return observe(exercise.probe, answer, exercise.signature, draw, device=device, stuck=stuck)
+    return observe(
+        exercise.probe, answer, exercise.signature, draw, device=device, seconds=LIMIT, stuck=stuck
+    )
 
 
 @functools.lru_cache(maxsize=4096)

@@ -13,7 +13,7 @@ from minigen.course.card import Card
 from minigen.course.catalogue import Exercise, exercises, find
 from minigen.course.evaluate import evaluate
 from minigen.course.installed import install, pristine, uninstall
-from minigen.course.verdict import Verdict
+from minigen.course.verdict import Outcome, Verdict
 
 STUCK = (
     "Your code is inside one long call that cannot be stopped from here. "
@@ -101,7 +101,7 @@ def _strict() -> str:
 
 
 def _enforce(exercise: Exercise, verdict: Verdict) -> None:
-    if (wanted := _strict()) and verdict.outcome != wanted:
+    if (wanted := _strict()) and verdict.outcome is not Outcome(wanted):
         raise NotAccepted(f"{exercise.id} is {verdict.outcome}, not {wanted}. {verdict.message}")
 
 

@@ -28,7 +28,8 @@ def stub(target: Any, blank: Iterable[str] = (), broken: Any = None) -> str:
     """
     source = text(target)
     lines = source.splitlines()
-    bodies = {} if broken is None else {d.name: d for d in _functions(ast.parse(text(broken)).body[0])}
+    faulty = [] if broken is None else _functions(ast.parse(text(broken)).body[0])
+    bodies = {f.name if isinstance(target, type) else target.__name__: f for f in faulty}
     broken_lines = [] if broken is None else text(broken).splitlines()
     for function in reversed([f for f in _functions(ast.parse(source).body[0]) if _wanted(f, target, blank)]):
         start, end = _body(function)

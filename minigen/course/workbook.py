@@ -1,4 +1,4 @@
-"""The learner's own folder: brings the lessons there, never touches their work, and opens it in JupyterLab."""
+"""The learner's own folder: brings the lessons there, leaves work alone, and opens it in JupyterLab."""
 
 import hashlib
 import json
@@ -56,30 +56,28 @@ def find(lesson: str, lessons: Path = LESSONS) -> str:
 def update(lessons: Path = LESSONS, workbook: Path = WORKBOOK) -> list[str]:
     """Brings every notebook of `lessons` to `workbook`, and returns one sentence for each thing done.
 
-    A copy that the learner has neither changed nor run is replaced when the lesson is newer. Any other stays as it
-    is, and the new lesson lands beside it as NAME.new.ipynb (then .new2, …), once for each new version.
-    Raises ValueError when there are no lessons, OSError when the workbook cannot be written; work is lost in no case.
+    A copy that the learner has neither changed nor run is replaced when the lesson is newer. Any other stays
+    as it is, and the new lesson lands beside it as NAME.new.ipynb (then .new2, …), once for each new version.
+    Raises ValueError when there are no lessons, OSError when the workbook cannot be written.
     """
     notebooks = _notebooks(lessons)
     try:
         workbook.mkdir(parents=True, exist_ok=True)
-        record = before = _read_record(workbook)
-        added, sentences = [], []
-        for lesson in notebooks:
-            given, sentence = _bring(lesson, workbook, before.get(lesson.name, {}))
-            record = {**record, lesson.name: given}
-            if sentence:
-                sentences.append(sentence)
-            elif lesson.name not in before:
-                added.append(lesson.stem)
+        added = [path.stem for path in notebooks if not (workbook / path.name).exists()]
+        sentences = [f"New in {workbook.name}/: {', '.join(added)}."] if added else []
+        before = _read_record(workbook)
+        record = dict(before)
+        for path in notebooks:
+            record[path.name], sentence = _bring(path, workbook, before.get(path.name, {}))
+            sentences += [sentence] if sentence else []
         if record != before:
             with replacing(workbook / RECORD) as path:
                 path.write_text(json.dumps(record, indent=1), encoding="utf-8")
     except OSError as error:
         raise OSError(
-            f"{workbook} cannot be written ({error.strerror or error}); none of your notebooks was changed"
+            f"{workbook} cannot be written: {error.strerror or error}; your work in it is untouched"
         ) from error
-    return ([f"New in {workbook.name}/: {', '.join(added)}."] if added else []) + sentences
+    return sentences
 
 
 def _bring(lesson: Path, workbook: Path, given: dict[str, str]) -> tuple[dict[str, str], str]:
@@ -99,12 +97,12 @@ def _bring(lesson: Path, workbook: Path, given: dict[str, str]) -> tuple[dict[st
     beside = next(p for p in _names_beside(first) if not p.exists() or fingerprint(p) == version)
     _copy(lesson, beside)
     return {"file": beside.name, "version": version}, (
-        f"{lesson.stem} is newer than the copy you work in: yours stays as it is, the new one is {beside.name}."
+        f"{lesson.stem} has a newer version: yours stays as it is, the new one is {beside.name}."
     )
 
 
 def fingerprint(notebook: Path) -> str | None:
-    """A hash of what the learner can put into a notebook; None for a file that is not a notebook (or not there).
+    """A hash of what the learner can put into a notebook; None for what is not a notebook, or not there.
 
     That a cell was run counts: its result is the learner's too. Counters, empty cells and what Jupyter itself
     writes when it saves do not count.
@@ -122,7 +120,7 @@ def fingerprint(notebook: Path) -> str | None:
 
 
 def jupyter_arguments(workbook: Path, lesson: str | None = None) -> list[str]:
-    """How JupyterLab is started: in `workbook`, at a lesson, asking nothing of the network, with a browser if it can."""
+    """How JupyterLab is started: in `workbook`, at a lesson, asking nothing of the network."""
     arguments = [
         f"--ServerApp.root_dir={workbook}",
         "--LabApp.news_url=None",
@@ -145,7 +143,9 @@ def has_screen() -> bool:
         return True
     if os.environ.get("CI") or os.environ.get("SSH_CONNECTION"):
         return False
-    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    if sys.platform.startswith("linux") and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
         return False  # webbrowser would offer a text browser
     try:
         return bool(webbrowser.get())
@@ -155,11 +155,13 @@ def has_screen() -> bool:
 
 def _notebooks(lessons: Path) -> list[Path]:
     """The lessons in their order; a ValueError when there are none, or one cannot be read."""
-    found = sorted(lessons.glob("*.ipynb"))
+    found = sorted(lessons.glob("[0-9][0-9]_*.ipynb"))
     if not found:
         raise ValueError(f"there are no lessons in {lessons}; learn from a clone of the repository")
     if broken := [path.name for path in found if fingerprint(path) is None]:
-        raise ValueError(f"{', '.join(broken)} in {lessons} is not a notebook; restore it, or run minigen build")
+        raise ValueError(
+            f"{', '.join(broken)} in {lessons} is not a notebook; restore it, or run minigen build"
+        )
     return found
 
 

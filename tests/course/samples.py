@@ -1,4 +1,4 @@
-"""Small library functions of every shape that exercises have, and their exercises: what the engine is tested on.
+"""Small library functions of every shape that exercises have, and their exercises, for tests of the engine.
 
 Loaded as the module `minigen.samples`, so that installing works on it as on the library.
 """
@@ -79,7 +79,7 @@ exercise(
     },
     equivalents={
         "return torch.linalg.svd(centred).Vh[:k]": "only slower: k never exceeds the smaller side",
-        "return torch.linalg.svd(centred, full_matrices=True).Vh[:k]": "only slower: k never exceeds the smaller side",
+        "return torch.linalg.svd(centred, full_matrices=True).Vh[:k]": "only slower, for the same reason",
     },
     accepts=[lambda x, k: torch.linalg.eigh(torch.cov(x.mT)).eigenvectors.mT.flip(0)[:k]],
     hints=["Look at the shape of Vh."],

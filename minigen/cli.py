@@ -1,0 +1,111 @@
+"""The command line: minigen learn · progress · check · build · exercises · doctor."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Generative image models from scratch: open the lessons, check your answers, build the course.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@app.command()
+def learn(lesson: Annotated[str | None, typer.Argument(help="Open this lesson, as in 10.")] = None) -> None:
+    """Brings new lessons into workbook/ (never over your work) and opens JupyterLab there."""
+    from minigen.course import workbook
+
+    workbook.learn(lesson)
+
+
+@app.command()
+def progress() -> None:
+    """Shows which exercises you have done."""
+    from minigen.course import records
+
+    print(records.table())
+
+
+@app.command()
+def check(notebook: Path, as_json: Json = False) -> None:
+    """Checks every exercise of a notebook. Exit status 0: all right; 1: not all; 2: it cannot be checked."""
+    from minigen.course import answers
+
+    checked = answers.check_notebook(notebook)
+    print(json.dumps([c.record for c in checked], indent=1) if as_json else answers.table(checked))
+    missing = [c.exercise.id for c in checked if c.verdict is None]
+    if missing:
+        said = f"{notebook} has no cell that defines {', '.join(missing)}; copy it anew from lessons/"
+        raise answers.Unreadable(said)
+    if not all(c.right for c in checked):
+        raise typer.Exit(1)
+
+
+@app.command()
+def build(
+    lesson: Annotated[str | None, typer.Argument(help="Only this lesson, as in 10.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if one is stale.")] = False,
+    execute: Annotated[bool, typer.Option("--execute", help="Run the solved ones, keep outputs.")] = False,
+) -> None:
+    """Makes the notebooks of lessons/ and solutions/ from the scripts."""
+    from minigen.course import build as builder
+
+    if check:
+        if found := builder.stale():
+            raise builder.BuildError("; ".join(found) + " (run minigen build)")
+        print("every notebook is what its script says")
+        return
+    for path in builder.build(only=lesson):
+        print(f"wrote {path.parent.name}/{path.name}")
+    if execute:
+        from minigen.course import execute as executor
+
+        for path in executor.solved(lesson):
+            entry = executor.execute(path)
+            print(f"ran solutions/{path.name} in {entry['seconds']} s")
+
+
+@app.command()
+def exercises(as_json: Json = False) -> None:
+    """Lists the exercises of the course."""
+    from minigen.course import catalogue
+
+    listed = [e.record for e in catalogue.exercises()]
+    if as_json:
+        print(json.dumps(listed, indent=1, ensure_ascii=False))
+        return
+    for e in listed:
+        effort = f"{e['minutes']:3} min  {e['points']} points"
+        print(f"{e['lesson']:16} {e['id']:24} {e['kind']:10} {effort}  {e['title']}")
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Says what this machine has, and what to do about what is missing."""
+    from minigen.course import doctor as looks
+
+    found = looks.report()
+    print(looks.as_json(found) if as_json else looks.table(found))
+    if any(f.state == "missing" for f in found):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Runs the command line; bad input is answered by one sentence and exit status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal without ✓ shows ? instead of failing
+    try:
+        app()
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"minigen: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

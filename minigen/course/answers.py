@@ -1,0 +1,174 @@
+"""Finds and runs the answers of a learner's notebook one by one, without Jupyter and its training cells."""
+
+import ast
+import builtins
+import contextlib
+import io
+import json
+import linecache
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from minigen.course.card import Card
+from minigen.course.catalogue import Exercise
+from minigen.course.evaluate import evaluate
+from minigen.course.limits import TimedOut, time_limit
+from minigen.course.script import LESSONS, Lesson, binds, lessons, read
+from minigen.course.source import names_used
+from minigen.course.verdict import Outcome, Verdict
+
+DEFINING = 10.0  # seconds that the cell of an answer may take
+
+
+class Unreadable(ValueError):
+    """A notebook that cannot be checked, in one sentence for the learner."""
+
+
+@dataclass
+class Checked:
+    """One exercise of a notebook. verdict is None when its cell is not there."""
+
+    exercise: Exercise
+    verdict: Verdict | None
+
+    @property
+    def right(self) -> bool:
+        """Whether the answer is right."""
+        return self.verdict is not None and self.verdict.outcome is Outcome.RIGHT
+
+    @property
+    def record(self) -> dict:
+        """What `minigen check --json` prints of it."""
+        verdict = self.verdict or Verdict(Outcome.NOT_ATTEMPTED, "its cell is missing")
+        return {
+            "id": self.exercise.id,
+            "outcome": "missing" if self.verdict is None else str(verdict.outcome),
+            "points": self.exercise.points if self.right else 0,
+            "of": self.exercise.points,
+            "mistake": verdict.mistake,
+            "message": verdict.message,
+            "notes": verdict.notes,
+        }
+
+
+def check_notebook(path: Path) -> list[Checked]:
+    """The verdict on every exercise of the lesson that a notebook belongs to."""
+    cells, lesson = _cells(path)
+    return [Checked(e, _verdict(lesson, e, cells)) for e in lesson.exercises]
+
+
+def table(checked: list[Checked]) -> str:
+    """The cards as text, and the sum of the points."""
+    cards = [
+        repr(Card(c.exercise, c.verdict, lesson_goes_on=False))
+        if c.verdict
+        else f"✗ missing · {c.exercise.id} · {c.exercise.title}"
+        for c in checked
+    ]
+    points = sum(c.record["points"] for c in checked), sum(c.record["of"] for c in checked)
+    right = sum(c.right for c in checked)
+    return "\n".join([*cards, "", f"{right} of {len(checked)} right, {points[0]} of {points[1]} points"])
+
+
+def _verdict(lesson: Lesson, exercise: Exercise, cells: list[dict]) -> Verdict | None:
+    mine = [c["source"] for c in cells if c["exercise"] == exercise.id and exercise.id in _bound(c["source"])]
+    if not mine:
+        return None
+    others = [c["source"] for c in cells if c["exercise"] is None and c["check"] is None]
+    namespace = lesson.setup(exercise)
+    wrong = _run(exercise, mine[-1], others, namespace)
+    return wrong or evaluate(exercise, namespace[exercise.id])
+
+
+def _run(exercise: Exercise, source: str, others: list[str], namespace: dict[str, Any]) -> Verdict | None:
+    """Runs the answer's cell after the definitions it needs from other cells; a verdict if that fails."""
+    printed = io.StringIO()
+    try:
+        with time_limit(DEFINING), contextlib.redirect_stdout(printed):
+            needed = [] if exercise.kind == "predict" else _helpers(source, others, namespace)
+            for i, code in enumerate([*needed, source]):
+                filename = f"<{exercise.id} {i}>"
+                linecache.cache[filename] = (len(code), None, code.splitlines(True), filename)
+                exec(compile(code, filename, "exec"), namespace)
+    except SyntaxError as error:
+        return Verdict(Outcome.RAISED, f"{type(error).__name__} in line {error.lineno}: {error.msg}")
+    except TimedOut as error:
+        return Verdict(Outcome.TIMED_OUT, f"Its cell was {error}.")
+    except (Exception, SystemExit) as error:
+        return Verdict(Outcome.RAISED, f"{type(error).__name__}: {error}", printed=printed.getvalue())
+    return None
+
+
+def _helpers(source: str, others: list[str], namespace: dict[str, Any]) -> list[str]:
+    """The statements of other cells that bind names the answer needs, or these need, in their order."""
+    statements = [s for cell in others for s in _parsed(cell)]
+    wanted, known, chosen = names_used(source), set(namespace) | set(vars(builtins)), set()
+    while missing := wanted - known:
+        known |= missing
+        for i, statement in enumerate(statements):
+            if i not in chosen and binds(statement) & missing:
+                chosen.add(i)
+                wanted |= names_used(ast.unparse(statement))
+    return [ast.unparse(statements[i]) for i in sorted(chosen)]
+
+
+def _parsed(source: str) -> list[ast.stmt]:
+    with contextlib.suppress(SyntaxError):
+        return ast.parse(source).body
+    return []
+
+
+def _bound(source: str) -> set[str]:
+    """The names that a cell binds; a cell that does not parse is the learner's all the same."""
+    with contextlib.suppress(SyntaxError):
+        return {name for s in ast.parse(source).body for name in binds(s)}
+    return {line.split("(")[0].split(":")[0].split()[-1] for line in source.splitlines()
+            if line.startswith(("def ", "class "))}  # fmt: skip
+
+
+def _cells(path: Path) -> tuple[list[dict], Lesson]:
+    """The code cells of a notebook, without magics, and its lesson."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        cells = [
+            {
+                "source": _plain(c["source"]),
+                "exercise": c.get("metadata", {}).get("minigen", {}).get("exercise"),
+                "check": c.get("metadata", {}).get("minigen", {}).get("check"),
+            }
+            for c in content["cells"]
+            if c["cell_type"] == "code"
+        ]
+        named = content.get("metadata", {}).get("minigen", {}).get("lesson")
+    except FileNotFoundError:
+        raise Unreadable(f"there is no notebook {path}") from None
+    except OSError as error:
+        raise Unreadable(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Unreadable(f"{path} is not a notebook: no list of cells was found in it") from None
+    return cells, _lesson(path, named)
+
+
+def _lesson(path: Path, named: Any) -> Lesson:
+    """The lesson that the metadata names, else the one that the file name begins with."""
+    scripts = {p.stem: p for p in lessons(LESSONS)}
+    for stem, script in scripts.items():
+        if named == stem or (named is None and path.stem.startswith(stem)):
+            return read(script)
+    said = f"it says {named!r}" if named is not None else "neither its metadata nor its file name says which"
+    raise Unreadable(f"{path} belongs to no lesson of this course: {said}; there are {', '.join(scripts)}")
+
+
+def _plain(source: str | list[str]) -> str:
+    """A cell's text without magics and shell lines, which keep their line so that numbers stay true."""
+    text = source if isinstance(source, str) else "".join(source)
+    if text.startswith("%%"):
+        return ""
+    return "\n".join(_kept(text.splitlines()))
+
+
+def _kept(lines: list[str]) -> Iterator[str]:
+    for line in lines:
+        yield "" if line.lstrip().startswith(("%", "!")) else line

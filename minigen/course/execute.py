@@ -1,0 +1,79 @@
+"""Runs the solved notebooks at budget normal, keeps their pictures, and holds lessons to their promises."""
+
+import json
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+from minigen.core import replacing
+from minigen.course.build import load, save
+from minigen.course.results import RESULTS, broken
+from minigen.course.script import SOLUTIONS, BuildError
+
+LARGEST = 1_000_000  # bytes of a solved notebook; larger ones are slow to open and to clone
+
+
+def execute(path: Path, results: Path = RESULTS) -> dict:
+    """Runs one solved notebook, saves it with its outputs and its numbers, and returns these.
+
+    Raises BuildError, and saves nothing, when something is written to stderr, the file grows too large or a
+    promise is not kept; and what nbclient raises when a cell fails.
+    """
+    made = load(path)
+    with tempfile.TemporaryDirectory() as folder:
+        numbers = Path(folder) / "results.jsonl"
+        start = time.perf_counter()
+        with _environment(MINIGEN_BUDGET="normal", MINIGEN_STRICT="right", MINIGEN_RESULTS=str(numbers)):
+            NotebookClient(made, timeout=1800, kernel_name="python3", record_timing=False,
+                           resources={"metadata": {"path": folder}}).execute()  # fmt: skip
+        seconds = time.perf_counter() - start
+        lines = [json.loads(line) for line in numbers.read_text().splitlines()] if numbers.exists() else []
+    _tidy(made, path)
+    if faults := [fault for line in lines if (fault := broken(line))]:
+        raise BuildError(f"{path.stem}: " + "; ".join(faults))
+    save(made, path)
+    entry = {"seconds": round(seconds), "measured": lines}
+    kept = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {}
+    with replacing(results) as temporary:
+        merged = dict(sorted((kept | {path.stem: entry}).items()))
+        temporary.write_text(json.dumps(merged, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return entry
+
+
+def solved(only: str | None = None) -> list[Path]:
+    """The solved notebooks, or those whose name starts with `only`."""
+    return sorted(SOLUTIONS.glob(f"{only or ''}*.ipynb"))
+
+
+def _tidy(made: NotebookNode, path: Path) -> None:
+    """Progress bars keep their last state only; what would embarrass the notebook on a forge is refused."""
+    for cell in made.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream":
+                if output.name == "stderr":
+                    raise BuildError(
+                        f"{path.stem} writes to stderr, which costs marks elsewhere: {output.text}"
+                    )
+                output.text = re.sub(r"[^\n]*\r(?!\n)", "", output.text)
+            output.get("metadata", {}).clear()
+    size = len(json.dumps(made))
+    if size > LARGEST:
+        raise BuildError(f"{path.stem} would be {size / 1e6:.1f} MB; a solved notebook has at most 1 MB")
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})

@@ -1,0 +1,240 @@
+"""Outcomes and diagnoses, on answers that a learner might write and that are in no list of mistakes."""
+
+import time
+
+import pytest
+import torch
+from torch import nn
+
+from minigen.course import runs
+from minigen.course.card import Card
+from minigen.course.evaluate import evaluate
+from minigen.course.verdict import Outcome
+
+
+@pytest.fixture
+def judge(samples):
+    return lambda name, answer: evaluate(samples.CATALOGUE[name], answer)
+
+
+def right(mu, logvar, eps):
+    return mu + (0.5 * logvar).exp() * eps
+
+
+def right_and_adds(mu, logvar, eps, to):
+    return right(mu, logvar, eps) + 0 * to.add_(1)
+
+
+def test_a_right_answer_in_other_words_is_right(judge):
+    assert judge("reparameterize", right).outcome == Outcome.RIGHT
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda mu, logvar, eps: mu + logvar.exp() * eps, "grows like σ²"),  # a known mistake
+        (lambda mu, logvar, eps: mu + eps, "`std *` were missing"),  # the library's with one edit
+        (lambda mu, logvar, eps: mu - (logvar / 2).exp() * eps, "`+` were `-`"),
+        (lambda mu, logvar, eps: 3 * right(mu, logvar, eps), "`z` is 3 times the wanted one"),
+        (lambda mu, logvar, eps: -right(mu, logvar, eps), "right except for its sign"),
+        (lambda mu, logvar, eps: right(mu, logvar, eps) + 2, "the wanted one plus 2"),
+        (lambda mu, logvar, eps: right(mu, logvar, eps).mT, "`z` is transposed"),
+        (lambda mu, logvar, eps: right(mu, logvar, eps)[:1], "has shape (1, "),
+        (lambda mu, logvar, eps: right(mu, logvar, eps).double(), "dtype torch.float64"),
+        (lambda mu, logvar, eps: right(mu, logvar, eps) / 0, "not finite"),
+        (lambda mu, logvar, eps: right(mu, logvar, eps).flip(1), "reverse order along dimension 1"),
+        (lambda mu, logvar, eps: right(mu, logvar, eps) / len(mu), "divided by the size of dimension 0 of"),
+        (lambda mu, logvar, eps: None, "is a `return` missing"),
+        (lambda mu, logvar, eps: (mu, logvar), "a tuple of 2; a tensor was wanted"),
+        (lambda mu, logvar, eps: right(mu, logvar, torch.randn_like(eps)), "random numbers of its own"),
+        (lambda mu, logvar, eps: right(mu, logvar.detach(), eps), "no gradient reaches `logvar`"),
+        (lambda mu, logvar, eps: mu.sin() * eps, "does not depend on `logvar`"),
+        (lambda mu, logvar, eps: right_and_adds(mu, logvar, eps, eps), "changes its argument `eps` in place"),
+        (lambda mu, logvar, eps: right_and_adds(mu, logvar, eps, eps.data), "its argument `eps` in place"),
+    ],
+)  # fmt: skip
+def test_a_wrong_answer_is_told_what_is_true_of_it(judge, answer, said):
+    verdict = judge("reparameterize", answer)
+    assert verdict.outcome == Outcome.WRONG
+    assert said in verdict.message
+
+
+def test_a_mean_where_a_sum_is_wanted_is_seen_from_the_sizes(judge):
+    verdict = judge("sum_squares", lambda x, y: ((x - y) ** 2).sum() / len(x) ** 2)
+    assert "divided by the size of dimension 0 of `x`" in verdict.message
+
+
+def test_a_coincidence_on_one_draw_is_not_stated(judge):
+    """On the first draw this is twice the wanted result; on the others it is not."""
+    first = []
+
+    def sometimes(mu, logvar, eps):
+        first.append(mu.shape)
+        return right(mu, logvar, eps) * (2 if mu.shape == first[0] else 1.7)
+
+    assert "times" not in judge("reparameterize", sometimes).message
+
+
+def test_a_mistake_that_is_not_finite_names_nothing(judge, samples):
+    verdict = judge("reparameterize", lambda mu, logvar, eps: mu * float("nan"))
+    assert verdict.mistake is None
+    assert "not finite" in verdict.message
+
+
+def test_the_example_shows_input_result_and_what_was_wanted(judge):
+    rows = judge("reparameterize", lambda mu, logvar, eps: mu + logvar.exp() * eps).example
+    assert [label for label, _ in rows] == ["mu", "logvar", "eps", "yours: `z`", "wanted: `z`"]
+    assert rows[3][1] != rows[4][1]
+
+
+def test_an_exception_shows_the_learners_line_and_not_ours(judge):
+    def broken(mu, logvar, eps):
+        std = logvar.exp()
+        return mu @ std  # (N, D) times (N, D)
+
+    verdict = judge("reparameterize", broken)
+    assert verdict.outcome == Outcome.RAISED
+    assert "return mu @ std" in verdict.message
+    assert "observe.py" not in verdict.message
+
+
+def test_an_answer_with_other_parameters_is_told_how_it_is_called(judge):
+    verdict = judge("reparameterize", lambda mu, logvar: mu)
+    assert verdict.outcome == Outcome.RAISED
+    assert "reparameterize(mu" in verdict.message
+
+
+@pytest.mark.parametrize("answer", [3, None, "reparameterize", nn.Linear])
+def test_something_that_is_no_function_is_wrong_with_a_sentence(judge, answer):
+    verdict = judge("reparameterize", answer)
+    assert verdict.outcome == Outcome.WRONG
+    assert "should be a function" in verdict.message
+
+
+def test_raising_not_implemented_oneself_is_an_attempt(judge):
+    def reparameterize(mu, logvar, eps):
+        print((logvar / 2).exp())
+        raise NotImplementedError
+
+    assert judge("reparameterize", reparameterize).outcome == Outcome.RAISED
+
+
+def test_a_stub_with_another_docstring_and_comments_is_still_not_attempted(judge):
+    def reparameterize(mu, logvar, eps):
+        """My notes."""
+        # I will think about this tomorrow.
+        raise NotImplementedError
+
+    assert judge("reparameterize", reparameterize).outcome == Outcome.NOT_ATTEMPTED
+
+
+def test_leaving_a_model_without_the_layer_that_is_wanted_is_said_by_its_layers(judge):
+    class Wide(nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.a, self.b = nn.Linear(6, width + 1), nn.Linear(width + 1, 6)
+
+        def forward(self, x):
+            return self.b(self.a(x).relu())
+
+    verdict = judge("TinyAutoencoder", Wide)
+    assert verdict.outcome == Outcome.WRONG
+    assert "never calls `Linear" in verdict.message
+
+
+def test_a_decorated_answer_and_an_undecorated_one_are_both_run(judge):
+    def in_place(averaged, current, decay):
+        averaged.copy_(decay * averaged + (1 - decay) * current)
+
+    assert judge("ema_update", torch.no_grad()(in_place)).outcome == Outcome.RIGHT
+    assert judge("ema_update", in_place).outcome == Outcome.RIGHT
+
+
+def test_a_loop_that_never_ends_is_stopped_even_when_it_swallows_exceptions(judge, samples, monkeypatch):
+    def endless(mu, logvar, eps):
+        while True:
+            try:
+                time.sleep(0.01)
+            except Exception:
+                continue
+
+    monkeypatch.setattr(runs, "LIMIT", 0.3)
+    verdict = judge("reparameterize", endless)
+    assert verdict.outcome == Outcome.TIMED_OUT
+    assert "0.3 s" in verdict.message
+
+
+def test_a_right_answer_that_crawls_is_right_and_does_not_serve(judge):
+    def crawling(mu, logvar, eps):
+        time.sleep(0.02)
+        return right(mu, logvar, eps)
+
+    verdict = judge("reparameterize", crawling)
+    assert verdict.outcome == Outcome.RIGHT
+    assert not verdict.fits
+    assert "times slower" in verdict.notes[0]
+
+
+def test_an_answer_that_would_fail_on_a_gpu_is_right_with_a_note(judge):
+    verdict = judge("reparameterize", lambda mu, logvar, eps: right(mu, logvar, eps) + torch.zeros(eps.shape))
+    assert verdict.outcome == Outcome.RIGHT
+    assert "would fail on a GPU" in verdict.notes[0]
+    assert not judge("reparameterize", right).notes
+
+
+def test_a_result_left_on_the_cpu_is_right_with_a_note(judge):
+    def left_behind(mu, logvar, eps):
+        z = right(mu, logvar, eps)
+        return torch.zeros(z.shape) if z.is_meta else z
+
+    assert "left on the CPU" in judge("reparameterize", left_behind).notes[0]
+
+
+def test_nothing_an_answer_does_to_global_state_stays(judge):
+    def rude(mu, logvar, eps):
+        torch.manual_seed(0)
+        torch.set_default_dtype(torch.float64)
+        return right(mu, logvar, eps)
+
+    before = torch.get_rng_state()
+    judge("reparameterize", rude)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_default_dtype() == torch.float32
+
+
+def test_what_the_answer_prints_is_shown_once(judge, samples):
+    def chatty(mu, logvar, eps):
+        print("the shape is", tuple(mu.shape))
+        return right(mu, logvar, eps)
+
+    verdict = judge("reparameterize", chatty)
+    assert verdict.printed.count("the shape is") == 1
+    assert "the shape is" in repr(Card(samples.CATALOGUE["reparameterize"], verdict))
+
+
+@pytest.mark.parametrize(
+    ("value", "outcome", "said"),
+    [
+        (..., Outcome.NOT_ATTEMPTED, ""),
+        (8, Outcome.RIGHT, ""),
+        (torch.tensor(8.0), Outcome.RIGHT, ""),
+        (1, Outcome.WRONG, "64 pixels"),
+        (100, Outcome.WRONG, "smaller"),
+        ("eight", Outcome.WRONG, "A number is wanted"),
+        ([8], Outcome.WRONG, "A number is wanted"),
+    ],
+)
+def test_a_prediction_is_answered_by_its_own_explanation(judge, value, outcome, said):
+    verdict = judge("compression", value)
+    assert verdict.outcome == outcome
+    assert said in verdict.message
+
+
+def test_a_card_escapes_what_the_learner_wrote(judge, samples):
+    def nasty(mu, logvar, eps):
+        print("<script>alert(1)</script>")
+        raise ValueError("<img src=x onerror=alert(1)>")
+
+    html = Card(samples.CATALOGUE["reparameterize"], judge("reparameterize", nasty))._repr_html_()
+    assert "<script>" not in html
+    assert "<img" not in html

@@ -1,0 +1,84 @@
+"""The time limit stops what it can stop, in every thread, and says what to do about the rest."""
+
+import threading
+import time
+
+import pytest
+
+from minigen.course import limits
+from minigen.course.limits import TimedOut, time_limit
+
+
+def spin():
+    while True:
+        time.sleep(0.01)
+
+
+def stubborn(stops: int):
+    """Swallows the exception a few times, as a bare `except:` in a loop does."""
+    while True:
+        try:
+            spin()
+        except BaseException:
+            stops -= 1
+            if stops < 0:
+                raise
+
+
+def in_thread(work):
+    caught = []
+
+    def run():
+        try:
+            work()
+        except BaseException as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    return caught
+
+
+def limited(work, seconds=0.1):
+    with time_limit(seconds):
+        work()
+
+
+def test_a_loop_in_the_main_thread_is_stopped():
+    with pytest.raises(TimedOut, match=r"0\.1 s"):
+        limited(spin)
+
+
+def test_a_loop_in_another_thread_is_stopped_without_signals():
+    assert [type(e) for e in in_thread(lambda: limited(spin))] == [TimedOut]
+
+
+def test_a_loop_that_swallows_the_exception_is_stopped_by_the_next_one(monkeypatch):
+    monkeypatch.setattr(limits, "REPEAT", 0.05)
+    with pytest.raises(TimedOut):
+        limited(lambda: stubborn(3))
+    assert [type(e) for e in in_thread(lambda: limited(lambda: stubborn(3)))] == [TimedOut]
+
+
+def test_work_that_ends_in_time_is_left_alone_afterwards():
+    limited(lambda: None, 0.05)
+    in_thread(lambda: limited(lambda: None, 0.05))
+    time.sleep(0.15)  # a limit that were still armed would go off here
+
+
+def test_a_long_call_that_cannot_be_stopped_is_reported_while_it_runs(monkeypatch):
+    monkeypatch.setattr(limits, "GRACE", 0.05)
+    said = threading.Event()
+
+    def work():
+        with time_limit(0.05, stuck=said.set):
+            while not said.is_set():  # swallows every exception, like one long C call
+                try:
+                    said.wait(0.01)
+                except BaseException:
+                    continue
+
+    in_thread(work)
+    assert said.is_set()
