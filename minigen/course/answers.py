@@ -13,7 +13,7 @@ from typing import Any
 
 from minigen.course.card import Card
 from minigen.course.catalogue import Exercise
-from minigen.course.evaluate import evaluate
+from minigen.course.evaluate import device_note, evaluate
 from minigen.course.limits import TimedOut, time_limit
 from minigen.course.script import LESSONS, Lesson, binds, lessons, read
 from minigen.course.source import names_used
@@ -79,7 +79,12 @@ def _verdict(lesson: Lesson, exercise: Exercise, cells: list[dict]) -> Verdict |
     others = [c["source"] for c in cells if c["exercise"] is None and c["check"] is None]
     namespace = lesson.setup(exercise)
     wrong = _run(exercise, mine[-1], others, namespace)
-    return wrong or evaluate(exercise, namespace[exercise.id])
+    if wrong:
+        return wrong
+    verdict = evaluate(exercise, namespace[exercise.id])
+    if verdict.outcome is Outcome.RIGHT and (note := device_note(exercise, namespace[exercise.id])):
+        verdict.notes.append(note)
+    return verdict
 
 
 def _run(exercise: Exercise, source: str, others: list[str], namespace: dict[str, Any]) -> Verdict | None:

@@ -18,7 +18,8 @@ COLOURS = {  # Okabe and Ito's palette: told apart with every kind of colour vis
 MARKS = {Outcome.RIGHT: "✓", Outcome.NOT_ATTEMPTED: "○", Outcome.NOT_YOURS: "○"}
 
 # Colours are inherited, so that the card is readable on whatever theme the notebook has.
-HTML = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""
+TEMPLATES = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+CARD = TEMPLATES.from_string("""
 <div class="minigen-card" data-outcome="{{ outcome }}" style="border-left:5px solid {{ colour }}; 
  padding:6px 14px; margin:4px 0; background:rgba(128,128,128,.10);
  color:inherit; font-size:14px; line-height:1.5; max-width:60em">
@@ -42,6 +43,10 @@ HTML = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
 {% if printed %}<div style="opacity:.75">Your code printed:</div>
 <pre style="margin:0; max-height:12em; overflow:auto">{{ printed }}</pre>{% endif %}
 </div>
+""")
+NOTE = TEMPLATES.from_string("""
+<div class="minigen-note" style="border-left:5px solid #E69F00; padding:6px 14px; margin:4px 0;
+ background:rgba(128,128,128,.10); color:inherit; font-size:14px; max-width:60em">{{ words }}</div>
 """)
 MOST_PRINTED = 2000  # characters of the learner's own prints
 
@@ -90,7 +95,7 @@ class Card:
 
     def _repr_html_(self) -> str:
         outcome = self.verdict.outcome
-        return HTML.render(
+        return CARD.render(
             outcome=str(outcome),
             colour=COLOURS[outcome],
             mark=MARKS.get(outcome, "✗"),
@@ -109,7 +114,21 @@ class Card:
         text = [f"{mark} {self.verdict.outcome} · {self.exercise.id} · {self.exercise.title}"]
         text += [f"  {line}" for lines in self.lines for line in lines.splitlines()]
         text += [f"    {label:{width}}  {value}" for label, value in self.verdict.example]
-        text += [f'  {len(self.hints)} hints: hint("{self.exercise.id}")'] if self.hints else []
+        if self.hints and self.lesson_goes_on:
+            text.append(f'  Stuck? hint("{self.exercise.id}")')
         text += [f"  {self.after}"] if self.after else []
         text += ["  Your code printed:", self.printed] if self.printed else []
         return "\n".join(text)
+
+
+@dataclass
+class Note:
+    """A remark on a right answer, shown below its card."""
+
+    words: str
+
+    def _repr_html_(self) -> str:
+        return NOTE.render(words=self.words)
+
+    def __repr__(self) -> str:
+        return f"  ! {self.words}"

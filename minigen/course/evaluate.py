@@ -51,8 +51,8 @@ def _tried(exercise: Exercise, answer: Any, stuck: Callable[[], None]) -> Verdic
         for s, d in zip(seen, DRAWS, strict=True)
     ]
     if all(agree(mine, wanted, exercise.tolerance) for mine, wanted in pairs):
-        slow, elsewhere = _slow(exercise, answer, seen), _device(exercise, answer)
-        verdict = Verdict(Outcome.RIGHT, notes=[n for n in (slow, elsewhere) if n], fits=slow is None)
+        slow = _slow(exercise, answer, seen)
+        verdict = Verdict(Outcome.RIGHT, notes=[slow] if slow else [], fits=slow is None)
     else:
         message, mistake = diagnosis(exercise, answer, seen)
         verdict = Verdict(Outcome.WRONG, message, mistake, example(exercise, seen))
@@ -75,8 +75,8 @@ def _slow(exercise: Exercise, answer: Any, seen: list[Observation]) -> str | Non
     )
 
 
-def _device(exercise: Exercise, answer: Any) -> str | None:
-    """What a run on the meta device shows: tensors that would stay on the CPU when inputs are on a GPU."""
+def device_note(exercise: Exercise, answer: Any) -> str | None:
+    """What to say of a right answer that would fail on a GPU; the meta device shows it on any machine."""
     wanted = run(exercise, exercise.target, DRAWS[0], device="meta")
     if wanted.error is not None:
         return None  # this probe needs values, so the meta device can say nothing
@@ -87,7 +87,7 @@ def _device(exercise: Exercise, answer: Any) -> str | None:
             return None
         line = last_line(answer, seen.error)
         place = f", in `{line[1]}`" if line else ""
-        return f"Right, but it would fail on a GPU: it mixes tensors of two devices{place}."
+        return f"Right, but it would fail on a GPU: it mixes tensors of two devices{place}. Use `device=x.device`."
     left = [n for n, v in wanted.values.items() if v.is_meta and not seen.values[n].is_meta]
     return "Right, but on a GPU its result would be left on the CPU: use `device=x.device`." if left else None
 

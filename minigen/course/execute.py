@@ -30,7 +30,12 @@ def execute(path: Path, results: Path = RESULTS) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         numbers = Path(folder) / "results.jsonl"
         start = time.perf_counter()
-        with _environment(MINIGEN_BUDGET="normal", MINIGEN_STRICT="right", MINIGEN_RESULTS=str(numbers)):
+        with _environment(
+            MINIGEN_BUDGET="normal",
+            MINIGEN_STRICT="right",
+            MINIGEN_RESULTS=str(numbers),
+            MINIGEN_PROGRESS=str(Path(folder) / "progress.json"),
+        ):
             NotebookClient(made, timeout=1800, kernel_name="python3", record_timing=False,
                            resources={"metadata": {"path": folder}}).execute()  # fmt: skip
         seconds = time.perf_counter() - start

@@ -8,10 +8,12 @@ import contextlib
 import os
 from typing import Any
 
+import torch
+
 from minigen.course import records
-from minigen.course.card import Card
+from minigen.course.card import Card, Note
 from minigen.course.catalogue import Exercise, exercises, find
-from minigen.course.evaluate import evaluate
+from minigen.course.evaluate import device_note, evaluate
 from minigen.course.installed import install, pristine, uninstall
 from minigen.course.verdict import Outcome, Verdict
 
@@ -37,7 +39,9 @@ def check(name: str, answer: Any) -> Any:
     _last[:] = [exercise]
     with pristine():
         verdict = evaluate(exercise, answer, stuck=lambda: print(STUCK))
-    _show(Card(exercise, verdict))
+        _show(Card(exercise, verdict))
+        if verdict.outcome is Outcome.RIGHT and (words := device_note(exercise, answer)):
+            _show(Note(words))  # after the card, which must not wait for it
     _enforce(exercise, verdict)
     _record(exercise, verdict)
     if exercise.kind == "predict" or not verdict.fits:
@@ -82,7 +86,7 @@ def _notebook() -> bool:
     return False
 
 
-def _show(card: Card) -> None:
+def _show(card: Card | Note) -> None:
     if not _notebook():
         print(card)
         return
@@ -115,4 +119,6 @@ def _record(exercise: Exercise, verdict: Verdict) -> None:
         print(f"Your progress could not be saved in {records.path()}: {error}")
 
 
-exercises()  # reads every lesson's exercises now, so that the first check of a session does not wait for it
+exercises()  # read now, so that the first check of a session does not wait for it
+if _notebook():
+    torch.empty(1, device="meta") + 1  # nor for the second or two that the first use of this device takes

@@ -109,6 +109,29 @@ exercise(
 )
 
 
+def numbers_in_a_batch() -> int:
+    """A batch of 64 colour pictures of 32 × 32 pixels is one tensor (N, C, H, W).
+    How many numbers does it hold?
+    """
+    return 64 * 3 * 32 * 32
+
+
+exercise(
+    target=numbers_in_a_batch,
+    title="How many numbers",
+    mistakes={
+        "grey": (
+            64 * 32 * 32,
+            "That is a batch of grey pictures. A colour picture has three numbers a pixel.",
+        ),
+        "one picture": (3 * 32 * 32, "That is one picture. The batch holds 64 of them."),
+        "one side": (64 * 3 * 32, "A picture of 32 × 32 has 32 · 32 pixels, not 32."),
+    },
+    hints=["Write the shape (N, C, H, W) first, then multiply."],
+    minutes=2,
+)
+
+
 def probe_tile(answer, rng):
     columns = rng.size(2, 4)
     n = columns * rng.size(1, 3) + rng.size(1, columns - 1)  # the last row is never full
@@ -171,27 +194,4 @@ exercise(
     ],
     points=2,
     minutes=15,
-)
-
-
-def numbers_in_a_batch() -> int:
-    """A batch of 64 colour pictures of 32 × 32 pixels is one tensor (N, C, H, W).
-    How many numbers does it hold?
-    """
-    return 64 * 3 * 32 * 32
-
-
-exercise(
-    target=numbers_in_a_batch,
-    title="How many numbers",
-    mistakes={
-        "grey": (
-            64 * 32 * 32,
-            "That is a batch of grey pictures. A colour picture has three numbers a pixel.",
-        ),
-        "one picture": (3 * 32 * 32, "That is one picture. The batch holds 64 of them."),
-        "one side": (64 * 3 * 32, "A picture of 32 × 32 has 32 · 32 pixels, not 32."),
-    },
-    hints=["Write the shape (N, C, H, W) first, then multiply."],
-    minutes=2,
 )

@@ -8,7 +8,7 @@ from torch import nn
 
 from minigen.course import runs
 from minigen.course.card import Card
-from minigen.course.evaluate import evaluate
+from minigen.course.evaluate import device_note, evaluate
 from minigen.course.verdict import Outcome
 
 
@@ -175,19 +175,29 @@ def test_a_right_answer_that_crawls_is_right_and_does_not_serve(judge):
     assert "times slower" in verdict.notes[0]
 
 
-def test_an_answer_that_would_fail_on_a_gpu_is_right_with_a_note(judge):
-    verdict = judge("reparameterize", lambda mu, logvar, eps: right(mu, logvar, eps) + torch.zeros(eps.shape))
-    assert verdict.outcome == Outcome.RIGHT
-    assert "would fail on a GPU" in verdict.notes[0]
-    assert not judge("reparameterize", right).notes
+def test_an_answer_that_would_fail_on_a_gpu_is_right_with_a_note(judge, samples):
+    def forgets_device(mu, logvar, eps):
+        return right(mu, logvar, eps) + torch.zeros(eps.shape)
+
+    exercise = samples.CATALOGUE["reparameterize"]
+    assert judge("reparameterize", forgets_device).outcome == Outcome.RIGHT
+    assert "torch.zeros(eps.shape)" in device_note(exercise, forgets_device)
+    assert device_note(exercise, right) is None
 
 
-def test_a_result_left_on_the_cpu_is_right_with_a_note(judge):
+def test_a_result_left_on_the_cpu_is_right_with_a_note(samples):
     def left_behind(mu, logvar, eps):
         z = right(mu, logvar, eps)
         return torch.zeros(z.shape) if z.is_meta else z
 
-    assert "left on the CPU" in judge("reparameterize", left_behind).notes[0]
+    assert "left on the CPU" in device_note(samples.CATALOGUE["reparameterize"], left_behind)
+
+
+def test_another_failure_on_the_meta_device_says_nothing(samples):
+    def needs_values(mu, logvar, eps):
+        return right(mu, logvar, eps) + 0 * float(mu.sum())
+
+    assert device_note(samples.CATALOGUE["reparameterize"], needs_values) is None
 
 
 def test_nothing_an_answer_does_to_global_state_stays(judge):
