@@ -87,7 +87,9 @@ def device_note(exercise: Exercise, answer: Any) -> str | None:
             return None
         line = last_line(answer, seen.error)
         place = f", in `{line[1]}`" if line else ""
-        return f"Right, but it would fail on a GPU: it mixes tensors of two devices{place}. Use `device=x.device`."
+        return (
+            f"Right, but it would fail on a GPU: tensors of two devices meet{place}. Say `device=x.device`."
+        )
     left = [n for n, v in wanted.values.items() if v.is_meta and not seen.values[n].is_meta]
     return "Right, but on a GPU its result would be left on the CPU: use `device=x.device`." if left else None
 

@@ -60,9 +60,11 @@ def _bodies(tree: ast.Module, blank: tuple[str, ...]) -> Iterator[ast.FunctionDe
 
 
 def _statements(node: ast.AST) -> Iterator[ast.stmt]:
-    """The statements of a body, nested ones too; no docstrings, and no messages of errors."""
+    """The statements of a body, nested ones too; no docstrings, and nothing that only refuses bad input."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
+            continue
+        if isinstance(child, ast.If) and all(isinstance(s, ast.Raise) for s in child.body):
             continue
         if isinstance(child, ast.stmt) and not isinstance(child, ast.Raise):
             yield child

@@ -9,6 +9,7 @@ import inspect
 import io
 import random
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -119,7 +120,7 @@ def observe(
     rng, weights, seen = Rng(seed, device), Weights(seed), Observation()
     watched = Watched(answer, signature, seen, weights)
     printed = io.StringIO()
-    with _isolated(seed), contextlib.redirect_stdout(printed):
+    with _isolated(seed), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         untouched = _random_state()
         try:
             with time_limit(seconds, stuck):
@@ -181,9 +182,10 @@ def _random_state() -> tuple:
 
 @contextlib.contextmanager
 def _isolated(seed: int) -> Iterator[None]:
-    """Leaves no trace of a run in the random states, the gradient mode and the default dtype."""
+    """Leaves no trace of a run in random states, gradient mode and default dtype, and no warning."""
     states = random.getstate(), np.random.get_state(), torch.get_default_dtype()
-    with torch.random.fork_rng(range(torch.cuda.device_count())), torch.enable_grad():
+    cards = range(torch.cuda.device_count())
+    with torch.random.fork_rng(cards), torch.enable_grad(), warnings.catch_warnings(action="ignore"):
         random.seed(seed), np.random.seed(seed), torch.manual_seed(seed)
         try:
             yield

@@ -186,7 +186,6 @@ exercise(
         ),
     },
     accepts=[by_rows_of_pictures],
-    equivalents={},
     hints=[
         "How many rows are needed? Fill up with black pictures until N = rows · columns.",
         "View the sheet as (rows, columns, C, H, W). Which two dimensions make up the height of the result?",
