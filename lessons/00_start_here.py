@@ -144,8 +144,8 @@ print(
 # The course's second data set is drawn by our own code, at any size and in any number, and it knows what it drew:
 
 # %%
-drawn = shapes(8, size=32, seed=1)
-show.grid(drawn.images, columns=4, labels=drawn.captions, title="Shapes, with their captions")
+drawn, factors, captions = shapes(8, size=32, seed=1)
+show.grid(drawn, columns=4, labels=captions, title="Shapes, with their captions")
 
 # %% [markdown]
 # A *predict* exercise asks what you expect, before you compute it. Only the first answer you give is remembered as your

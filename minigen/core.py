@@ -14,6 +14,11 @@ BUDGETS = ("smoke", "normal", "full")  # seconds, for tests · minutes on two co
 def device() -> torch.device:
     """Where to compute: $MINIGEN_DEVICE when set, else the GPU when there is one, else the CPU."""
     if name := os.environ.get("MINIGEN_DEVICE"):
+        try:
+            torch.empty(0, device=name)
+        except (RuntimeError, AssertionError) as error:  # no such kind of device, or none here
+            wanted = "MINIGEN_DEVICE should be a device that torch has here, such as cpu, cuda or mps"
+            raise ValueError(f"{wanted}; got {name!r}") from error
         return torch.device(name)
     if torch.cuda.is_available():
         return torch.device("cuda")
@@ -54,15 +59,15 @@ class Generative(nn.Module):
 def check_images(name: str, x: Tensor) -> None:
     """Raises a ValueError that names the argument unless x is a batch of images.
 
-    x: floating point (N, C, H, W) with N >= 1, finite, in [-1, 1] up to rounding.
+    x: floating point (N, C, H, W), not empty, finite, in [-1, 1] up to rounding.
     """
     wanted = f"{name} should be images (N, C, H, W), floating point, in [-1, 1]"
     if not isinstance(x, Tensor):
         raise ValueError(f"{wanted}; got {type(x).__name__}")
     if x.ndim != 4 or not x.is_floating_point():
         raise ValueError(f"{wanted}; got shape {tuple(x.shape)}, {x.dtype}")
-    if len(x) == 0:
-        raise ValueError(f"{wanted}; got an empty batch")
+    if x.numel() == 0:
+        raise ValueError(f"{wanted}; got shape {tuple(x.shape)}, which is empty")
     low, high = x.aminmax()
     if not (torch.isfinite(low) and torch.isfinite(high)):
         raise ValueError(f"{wanted}; got values that are not finite")

@@ -1,12 +1,13 @@
 """What this machine has of what the course needs, and what to do about what it has not."""
 
+import json
 import os
 import platform
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,6 +31,21 @@ def report() -> list[Finding]:
     """One finding for each thing, in the order in which people meet them; a failing look is a finding too."""
     looks = (python, torch, device, memory, cores, disk, jupyter, datasets, downloads, sandbox, browser)
     return [_careful(look) for look in looks]
+
+
+def table(findings: list[Finding]) -> str:
+    """The findings as lines for a terminal, each remedy under what it mends."""
+    marks = {"ok": "✓", "missing": "✗", "optional": "–"}
+    lines = []
+    for finding in findings:
+        lines.append(f"{marks[finding.state]} {finding.name:10} {finding.found}")
+        lines += [f"  {'':10} → {finding.remedy}"] if finding.remedy else []
+    return "\n".join(lines)
+
+
+def as_json(findings: list[Finding]) -> str:
+    """The findings as a JSON list of objects with name, state, found and remedy."""
+    return json.dumps([asdict(finding) for finding in findings], indent=1, ensure_ascii=False)
 
 
 def _careful(look: Callable[[], Finding]) -> Finding:

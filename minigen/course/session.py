@@ -120,5 +120,6 @@ def _record(exercise: Exercise, verdict: Verdict) -> None:
 
 
 exercises()  # read now, so that the first check of a session does not wait for it
-if _notebook():
-    torch.empty(1, device="meta") + 1  # nor for the second or two that the first use of this device takes
+if _notebook():  # nor for the seconds that the first use of these takes
+    torch.empty(1, device="meta") + 1
+    torch.optim.SGD([torch.zeros(1)])

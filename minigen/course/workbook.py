@@ -10,8 +10,6 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import quote
 
-from minigen.core import replacing
-
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS, WORKBOOK = ROOT / "lessons", ROOT / "workbook"
 RECORD = ".lessons.json"  # in the workbook: which version of each lesson was given last, and in which file
@@ -71,8 +69,7 @@ def update(lessons: Path = LESSONS, workbook: Path = WORKBOOK) -> list[str]:
             record[path.name], sentence = _bring(path, workbook, before.get(path.name, {}))
             sentences += [sentence] if sentence else []
         if record != before:
-            with replacing(workbook / RECORD) as path:
-                path.write_text(json.dumps(record, indent=1), encoding="utf-8")
+            _write(workbook / RECORD, json.dumps(record, indent=1).encode())
     except OSError as error:
         raise OSError(
             f"{workbook} cannot be written: {error.strerror or error}; your work in it is untouched"
@@ -85,17 +82,17 @@ def _bring(lesson: Path, workbook: Path, given: dict[str, str]) -> tuple[dict[st
     version, first = fingerprint(lesson), workbook / lesson.name
     newest = workbook / given.get("file", lesson.name)  # the file that got the last version
     if not first.exists():
-        _copy(lesson, first)
+        _write(first, lesson.read_bytes())
         return {"file": first.name, "version": version}, ""
     if version == given.get("version"):
         return given, ""
     if fingerprint(newest) == version:  # already there: an earlier run was cut before it wrote the record
         return {"file": newest.name, "version": version}, ""
     if given and fingerprint(newest) == given["version"]:
-        _copy(lesson, newest)
+        _write(newest, lesson.read_bytes())
         return {"file": newest.name, "version": version}, f"{newest.name} is updated: the lesson is newer."
     beside = next(p for p in _names_beside(first) if not p.exists() or fingerprint(p) == version)
-    _copy(lesson, beside)
+    _write(beside, lesson.read_bytes())
     return {"file": beside.name, "version": version}, (
         f"{lesson.stem} has a newer version: yours stays as it is, the new one is {beside.name}."
     )
@@ -170,9 +167,11 @@ def _names_beside(first: Path) -> Iterator[Path]:
     return (first.with_name(f"{first.stem}.new{i if i > 1 else ''}.ipynb") for i in count(1))
 
 
-def _copy(lesson: Path, to: Path) -> None:
-    with replacing(to) as path:
-        path.write_bytes(lesson.read_bytes())
+def _write(path: Path, content: bytes) -> None:
+    from minigen.core import replacing  # here: it brings torch, for which most starts need not wait
+
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def _read_record(workbook: Path) -> dict[str, dict[str, str]]:
