@@ -101,11 +101,11 @@ except ValueError as error:
 # anything else. The function below has a **bug** that real programs have had. A *repair* exercise gives you running code
 # with a fault, like this one; find it and fix it.
 #
-# Look at the symptom first. We make some digits brighter than white (a network's output often leaves [−1, 1] by a
-# little) and convert them with the faulty code:
+# Look at the symptom first. We make the digits a little brighter than white (a network's output often leaves [−1, 1]
+# by a little) and convert them with the faulty code:
 
 # %%
-bright = images[:10] * 1.05
+bright = images[:10] + 0.1
 faulty = (((bright + 1) * 127.5).round().long() % 256).to(torch.uint8)
 show.rows(
     {"before": images[:10], "after, with the bug": from_levels(faulty)},
@@ -188,10 +188,10 @@ from minigen.images import tile
 tile = check("tile", tile)
 
 # %%
-show.picture(tile(images[:400], 40), title="400 digits on one sheet", width=9)
+show.picture(tile(images[:200], 25), title="200 digits on one sheet", width=9)
 
 # %% [markdown]
-# Look at the sheet for a moment. These pictures are all different, and yet you would recognise a 401st as one of them.
+# Look at the sheet for a moment. These pictures are all different, and yet you would recognise another one at once.
 # *What* do they have in common, and could a program make more of them? That is the question of this course.
 #
 # ## 5 · Where the numbers live
@@ -211,7 +211,7 @@ x.device
 #
 # ## What you have done
 #
-# `progress()` shows all exercises of the course. It is kept in your workbook folder, and stays there when you update.
+# `progress()` shows your exercises. It is kept in your workbook folder, and stays there when you update the course.
 
 # %%
 progress()

@@ -334,7 +334,7 @@ with torch.no_grad():
 show.grid(from_noise[:40], columns=20, title="Decoding N(0, I)")
 
 # %% [markdown]
-# These are not digits. To see what happened, look at where the codes of the training digits are. We turn the space of codes
+# Some are close, most are pale or broken: not digits. To see what happened, look at where the codes of the training digits are. We turn the space of codes
 # so that we see it from its widest side (with your `pca`), and put the random codes into the same map:
 
 # %%

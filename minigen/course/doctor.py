@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 INSTALL = "install the course again: make .venv, or python -m pip install -r requirements.lock"
 MEMORY, DISK = 4, 2  # GB: a lesson beside a browser; the downloads, with room for results
+MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container; "max" when there is none
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -52,8 +53,11 @@ def _careful(look: Callable[[], Finding]) -> Finding:
     try:
         return look()
     except Exception as error:  # half-installed packages and drivers fail in ways of their own
-        sentence = (str(error).splitlines() or [""])[0]
-        return Finding(look.__name__, "missing", f"{type(error).__name__}: {sentence}", INSTALL)
+        return Finding(look.__name__, "missing", f"{type(error).__name__}: {_first_line(error)}", INSTALL)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def python() -> Finding:
@@ -77,10 +81,8 @@ def device() -> Finding:
     try:
         chosen = device()
         torch.ones(8, device=chosen).sum().item()
-    except (RuntimeError, AssertionError) as error:
-        wanted = os.environ.get("MINIGEN_DEVICE", "the GPU")
-        first = (str(error).splitlines() or ["it does not work"])[0]
-        return Finding("device", "missing", f"{wanted}: {first}", "set MINIGEN_DEVICE=cpu, or unset it")
+    except (ValueError, RuntimeError, AssertionError) as error:  # the last is torch's, without CUDA
+        return Finding("device", "missing", _first_line(error), "unset MINIGEN_DEVICE, or set it to cpu")
     if chosen.type == "cuda":
         card = torch.cuda.get_device_properties(chosen)
         return Finding("device", "ok", f"{chosen}: {card.name}, {card.total_memory / 1e9:.0f} GB")
@@ -98,8 +100,7 @@ def memory() -> Finding:
     if not hasattr(os, "sysconf"):
         return Finding("memory", "ok", f"not known on this system; {MEMORY} GB are enough")
     size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    limit = Path("/sys/fs/cgroup/memory.max")
-    if limit.is_file() and (text := limit.read_text().strip()).isdigit():
+    if MEMORY_LIMIT.is_file() and (text := MEMORY_LIMIT.read_text().strip()).isdigit():
         size = min(size, int(text))
     found = f"{size / 1e9:.1f} GB"
     if size < MEMORY * 1e9:

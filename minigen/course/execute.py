@@ -36,8 +36,14 @@ def execute(path: Path, results: Path = RESULTS) -> dict:
             MINIGEN_RESULTS=str(numbers),
             MINIGEN_PROGRESS=str(Path(folder) / "progress.json"),
         ):
-            NotebookClient(made, timeout=1800, kernel_name="python3", record_timing=False, coalesce_streams=True,
-                           resources={"metadata": {"path": folder}}).execute()  # fmt: skip
+            NotebookClient(
+                made,
+                timeout=1800,
+                kernel_name="python3",
+                record_timing=False,
+                coalesce_streams=True,  # a progress bar is one line then, not one output for each redraw
+                resources={"metadata": {"path": folder}},
+            ).execute()
         seconds = time.perf_counter() - start
         lines = [json.loads(line) for line in numbers.read_text().splitlines()] if numbers.exists() else []
     _tidy(made, path)

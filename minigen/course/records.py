@@ -48,6 +48,12 @@ def _changing() -> Iterator[dict[str, dict]]:
             temporary.write_text(json.dumps(state, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
+def _entry(state: dict[str, dict], exercise: Exercise) -> dict:
+    return state.setdefault(
+        exercise.id, {"lesson": exercise.lesson, "attempts": 0, "hints": 0, "mistakes": []}
+    )
+
+
 def record(exercise: Exercise, verdict: Verdict) -> None:
     """Writes down one attempt. "first" is the first attempt's outcome, "done" stays once it is right."""
     if verdict.outcome in (Outcome.NOT_ATTEMPTED, Outcome.NOT_YOURS):
@@ -75,17 +81,19 @@ def next_hint(exercise: Exercise) -> int:
     return shown
 
 
-def table() -> str:
-    """The learner's progress, a line an exercise, a heading a lesson."""
-    state, lines, current = read(), [], None
-    for e in exercises():
-        if e.lesson != current:
-            of = [x for x in exercises(e.lesson)]
-            done = sum(bool(state.get(x.id, {}).get("done")) for x in of)
-            lines.append(f"{e.lesson}  {done} of {len(of)}")
-            current = e.lesson
-        entry = state.get(e.id, {})
-        mark = "✓" if entry.get("done") else "✗" if entry.get("attempts") else "○"
-        tries = f"{entry['attempts']} tries" if entry.get("attempts", 0) > 1 else ""
-        lines.append(f"  {mark} {e.id:28} {e.kind:10} {e.title}  {tries}".rstrip())
+def table(detailed: str | None = None) -> str:
+    """The learner's progress: a line a lesson, and a line an exercise (of one lesson, when it is named)."""
+    state, lines = read(), []
+    for lesson in dict.fromkeys(e.lesson for e in exercises()):
+        of = exercises(lesson)
+        done = sum(bool(state.get(e.id, {}).get("done")) for e in of)
+        lines.append(f"{lesson}: {done} of {len(of)} done")
+        if detailed in (None, lesson):
+            lines += [_line(e, state.get(e.id, {})) for e in of]
     return "\n".join(lines)
+
+
+def _line(exercise: Exercise, entry: dict) -> str:
+    mark = "✓" if entry.get("done") else "✗" if entry.get("attempts") else "○"
+    tries = f"  ({entry['attempts']} tries)" if entry.get("attempts", 0) > 1 else ""
+    return f"  {mark} {exercise.id:24} {exercise.kind:10} {exercise.title}{tries}"

@@ -64,8 +64,8 @@ def solution(name: str | None = None) -> None:
 
 
 def progress() -> None:
-    """Shows what you have done so far."""
-    print(records.table())
+    """Shows what you have done so far: the exercises of this lesson, and a line for each other one."""
+    print(records.table(_last[0].lesson if _last else None))
 
 
 def _named(name: str | None) -> Exercise:
@@ -111,7 +111,7 @@ def _enforce(exercise: Exercise, verdict: Verdict) -> None:
 
 def _record(exercise: Exercise, verdict: Verdict) -> None:
     """Progress is kept if it can be; a full disk or a locked file must not cost the learner the card."""
-    if _strict():
+    if _strict() and not os.environ.get("MINIGEN_PROGRESS"):
         return  # a test or a grader runs the notebook, not a learner
     try:
         records.record(exercise, verdict)
