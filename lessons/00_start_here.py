@@ -143,7 +143,7 @@ print(
 #
 # The course's second data set is drawn by our own code, at any size and in any number, and it knows what it drew:
 
-# %%
+# %% picture
 drawn, factors, captions = shapes(8, size=32, seed=1)
 show.grid(drawn, columns=4, labels=captions, title="Shapes, with their captions")
 

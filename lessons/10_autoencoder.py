@@ -96,7 +96,7 @@ from minigen.exercises.lesson_10_autoencoder import compression_ratio
 compression_ratio = check("compression_ratio", compression_ratio)
 
 # %% [markdown]
-# So a small code is not yet a small file. We come back to this with a model that deserves it.
+# So 8 times fewer numbers make a file of half the size, no more. We come back to this with a model that deserves it.
 #
 # ## 2 · How wrong is a reconstruction?
 #
@@ -226,7 +226,7 @@ print(conv)
 
 # %%
 history = {}
-for step, losses, averaged in train(conv, batches(x, size=64), steps=budget(20, 1500, 6000), lr=3e-3):
+for step, losses, averaged in train(conv, batches(x, size=64), steps=budget(20, 1200, 6000), lr=3e-3):
     if step % 25 == 0:
         history[step] = losses["loss"]
 
@@ -247,7 +247,7 @@ show.curves(
     {"training error": history}, ylabel="error", title="Training the convolutional autoencoder", log=True
 )
 
-# %%
+# %% picture
 with torch.no_grad():
     through_conv = conv.decode(conv.encode(x_test))
     conv_error = float(reconstruction_error(x_test, through_conv))
@@ -279,7 +279,7 @@ show.bars(
 #
 # ## 5 · How small can the file be?
 #
-# Back to the bits. The code is 8 floats of 32 bits, and hardly needs them all. Let us keep only a few **bits** a number: take
+# Back to the bits. The code is 8 floats of 32 bits each, and hardly needs them all. Let us keep only a few **bits** a number: take
 # the nearest of $2^b$ evenly spaced levels between `low` and `high`.
 #
 # **Your turn.** Codes (N, k) go in, with `low` and `high` (k,) for each of the k numbers; what comes out are the values of
@@ -301,7 +301,7 @@ show.curves(
         "quantised code": {8 * b: float(reconstruction_error(x_test, y)) for b, y in by_bits.items()},
         "code in floats": {8 * b: conv_error for b in by_bits},
     },
-    xlabel="bits for a picture (the file has 256)",
+    xlabel="bits for a picture (as bytes: 512)",
     ylabel="error on test digits",
     title="A few bits for each number are enough",
 )
@@ -314,11 +314,11 @@ show.rows(
 
 # %%
 measured(
-    "error with 4 bits a number, 8 times smaller than the file", reconstruction_error(x_test, by_bits[4])
+    "test error with 4 bits a number, 16 times smaller than bytes", reconstruction_error(x_test, by_bits[4])
 )
 
 # %% [markdown]
-# With 4 bits a number, the code takes 32 bits where the picture took 256, and it is still far better than 8 principal
+# With 4 bits a number, the code takes 32 bits where the picture took 512, and it is still far better than 8 principal
 # components in full precision. This is *lossy compression*, and with better networks it is how learned image codecs
 # work. Latent diffusion, in part 6, draws its pictures in such a code.
 #

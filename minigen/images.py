@@ -10,7 +10,7 @@ def from_levels(levels: Tensor, brightest: int = 255) -> Tensor:
     levels: whole numbers from 0 to `brightest`, of any shape and any dtype.  brightest: 255 for bytes.
     Returns float32 of the same shape.
     """
-    return levels.float() * (2 / brightest) - 1
+    return levels.float() / (brightest / 2) - 1
 
 
 def to_bytes(x: Tensor) -> Tensor:

@@ -93,8 +93,10 @@ def _metadata(lesson: Lesson) -> dict:
 
 
 def _cell_metadata(cell) -> dict:
-    """For exercises and checks: whose they are, and what nbgrader needs to use the notebook as it is."""
-    if cell.kind not in ("exercise", "check"):
+    """What a cell is for; for exercises and checks, also what nbgrader needs to use the notebook as it is."""
+    if cell.kind == "picture":
+        return {"minigen": {"picture": True}}
+    if cell.exercise is None:
         return {}
     graded = cell.kind == "check"
     nbgrader = {
@@ -121,7 +123,7 @@ def _ids(lesson: Lesson, sources: list[str], previous: NotebookNode | None) -> l
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
         if tag == "equal" or (tag == "replace" and i2 - i1 == j2 - j1):
             for i, j in zip(range(i1, i2), range(j1, j2), strict=True):
-                if names[j] is None and not old[i].metadata.get("minigen"):
+                if names[j] is None and "nbgrader" not in old[i].metadata:
                     names[j] = old[i].id
     used = {n for n in names if n}
     for j, source in enumerate(sources):

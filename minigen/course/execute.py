@@ -1,5 +1,6 @@
 """Runs the solved notebooks at budget normal, keeps their pictures, and holds lessons to their promises."""
 
+import base64
 import json
 import os
 import re
@@ -50,12 +51,22 @@ def execute(path: Path, results: Path = RESULTS) -> dict:
     if faults := [fault for line in lines if (fault := broken(line))]:
         raise BuildError(f"{path.stem}: " + "; ".join(faults))
     save(made, path)
+    _save_picture(made, path)
     entry = {"seconds": round(seconds), "measured": lines}
     kept = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {}
     with replacing(results) as temporary:
         merged = dict(sorted((kept | {path.stem: entry}).items()))
         temporary.write_text(json.dumps(merged, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return entry
+
+
+def _save_picture(made: NotebookNode, path: Path) -> None:
+    """The picture that stands for the lesson in the README, beside the notebook."""
+    for cell in made.cells:
+        if cell.metadata.get("minigen", {}).get("picture"):
+            png = next(o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {}))
+            with replacing(path.with_suffix(".png")) as temporary:
+                temporary.write_bytes(base64.b64decode(png))
 
 
 def solved(only: str | None = None) -> list[Path]:

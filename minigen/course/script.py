@@ -20,7 +20,10 @@ class BuildError(ValueError):
 
 @dataclass
 class Cell:
-    """One cell of a lesson. kind: markdown, code, exercise or check; the last two belong to an exercise."""
+    """One cell of a lesson.
+
+    kind: markdown, code, picture (code whose picture stands for the lesson in the README), exercise or check.
+    """
 
     kind: str
     source: str
@@ -55,7 +58,8 @@ def read(path: Path) -> Lesson:
             _expect_check(path.stem, before.exercise, raw.source)
             cells.append(Cell("check", raw.source, before.exercise))
         else:
-            cells.append(Cell("markdown" if raw.cell_type == "markdown" else "code", raw.source))
+            picture = raw.metadata.get("title") == "picture"
+            cells.append(Cell("picture" if picture else raw.cell_type, raw.source))
     lesson = Lesson(path.stem, cells)
     for exercise in lesson.exercises:
         _expect_names(lesson, exercise)
@@ -114,7 +118,7 @@ def _bound_before(lesson: Lesson, exercise: Exercise) -> dict[str, Any]:
             return bound
         if cell.kind == "exercise":
             bound[cell.exercise.id] = cell.exercise.target
-        elif cell.kind == "code":
+        elif cell.kind in ("code", "picture"):
             for statement in ast.parse(cell.source).body:
                 if isinstance(statement, (ast.Import, ast.ImportFrom)):
                     exec(compile(ast.Module([statement], []), f"<{lesson.name}>", "exec"), bound)

@@ -38,7 +38,7 @@ exercise(
             "You divide by 255 whatever `brightest` is. These digits have levels 0 to 16, so they come out almost black.",
         ),
         "a level too many": (
-            edited(images.from_levels, "2 / brightest", "2 / (brightest + 1)"),
+            edited(images.from_levels, "brightest / 2", "(brightest + 1) / 2"),
             "You divide by the number of levels, which is brightest + 1. The brightest level must land on 1 exactly.",
         ),
         "not shifted": (

@@ -96,11 +96,11 @@ exercise(
 
 
 def compression_ratio() -> float:
-    """The file keeps a digit as 64 pixels of 4 bits each.
-    You keep 8 code numbers, each as a float32 of 32 bits.
+    """Saved as bytes, a digit is 64 pixels of 8 bits each.
+    Its code is 8 numbers, each a float32 of 32 bits.
     How many times smaller is the code than the picture?
     """
-    return (64 * 4) / (8 * 32)
+    return (64 * 8) / (8 * 32)
 
 
 exercise(
@@ -109,18 +109,15 @@ exercise(
     mistakes={
         "numbers counted": (
             8,
-            "Eight times fewer *numbers*, yes. But each of them is a float of 32 bits, and a pixel has only 4. Count bits.",
+            "Eight times fewer *numbers*, yes. But each of them is a float of 32 bits, and a pixel has only 8. Count bits.",
         ),
         "the other way round": (
-            1 / 8,
-            "You divided the other way round, and counted numbers. Count the bits of each.",
+            0.5,
+            "You divided the code by the picture. The question is how many times the code fits into the picture.",
         ),
-        "bytes for pixels": (
-            2,
-            "You took 8 bits for a pixel. These digits have 16 steps of grey, which fit into 4 bits.",
-        ),
+        "a float is a byte": (64, "You count 8 bits for the whole code. It has 8 numbers of 32 bits each."),
     },
-    hints=["Bits of a picture: 64 · 4. And bits of a code?"],
+    hints=["Bits of a picture: 64 · 8. And bits of a code?"],
     minutes=3,
 )
 
