@@ -57,18 +57,19 @@ def build(
     from minigen.course import build as builder
 
     if check:
-        if found := builder.stale():
-            raise builder.BuildError("; ".join(found) + " (run minigen build)")
+        if found := builder.stale(only=lesson):
+            raise ValueError("; ".join(found) + " (run minigen build)")
         print("every notebook is what its script says")
         return
     for path in builder.build(only=lesson):
         print(f"wrote {path.parent.name}/{path.name}")
     if execute:
         from minigen.course import execute as executor
+        from minigen.course import script
 
-        for path in executor.solved(lesson):
-            entry = executor.execute(path)
-            print(f"ran solutions/{path.name} in {entry['seconds']} s")
+        for path in script.chosen(lesson):
+            entry = executor.execute(script.SOLUTIONS / f"{path.stem}.ipynb")
+            print(f"ran solutions/{path.stem}.ipynb in {entry['seconds']} s", flush=True)
 
 
 @app.command()

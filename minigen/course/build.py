@@ -10,7 +10,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from minigen.core import replacing
-from minigen.course.script import LESSONS, SOLUTIONS, Lesson, lessons, read
+from minigen.course.script import LESSONS, SOLUTIONS, Lesson, chosen, read
 
 
 def notebook(lesson: Lesson, solved: bool, previous: NotebookNode | None) -> NotebookNode:
@@ -39,26 +39,25 @@ def build(folder: Path = LESSONS, solutions: Path = SOLUTIONS, only: str | None 
     return written
 
 
-def stale(folder: Path = LESSONS, solutions: Path = SOLUTIONS) -> list[str]:
+def stale(folder: Path = LESSONS, solutions: Path = SOLUTIONS, only: str | None = None) -> list[str]:
     """What `build` would change, a sentence each. Compares sources and metadata, never outputs."""
     found, expected = [], set()
-    for path, made in notebooks(folder, solutions):
+    for path, made in notebooks(folder, solutions, only):
         expected.add(path)
         old = load(path)
         if old is None:
             found.append(f"{_short(path)} is missing")
         elif _differs(made, old):
             found.append(f"{_short(path)} is not what its script says")
-    for extra in sorted({*folder.glob("*.ipynb"), *solutions.glob("*.ipynb")} - expected):
+    there = set() if only else {*folder.glob("*.ipynb"), *solutions.glob("*.ipynb")}
+    for extra in sorted(there - expected):
         found.append(f"{_short(extra)} has no script")
     return found
 
 
 def notebooks(folder: Path, solutions: Path, only: str | None = None) -> Iterator[tuple[Path, NotebookNode]]:
-    """(path, notebook) for both notebooks of every lesson (of those whose name starts with `only`)."""
-    for script in lessons(folder):
-        if only and not script.stem.startswith(only):
-            continue
+    """(path, notebook) for both notebooks of every lesson, or of the one named `only`."""
+    for script in chosen(only, folder):
         lesson = read(script)
         for path, solved in (
             (folder / f"{script.stem}.ipynb", False),

@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 from minigen.core import replacing
 from minigen.course.build import load, save
 from minigen.course.results import RESULTS, broken
-from minigen.course.script import SOLUTIONS, BuildError
+from minigen.course.script import BuildError
 
 LARGEST = 1_000_000  # bytes of a solved notebook; larger ones are slow to open and to clone
 
@@ -33,6 +33,7 @@ def execute(path: Path, results: Path = RESULTS) -> dict:
         start = time.perf_counter()
         with _environment(
             MINIGEN_BUDGET="normal",
+            OMP_WAIT_POLICY="PASSIVE",  # threads that spin would slow the kernel on a busy machine
             MINIGEN_STRICT="right",
             MINIGEN_RESULTS=str(numbers),
             MINIGEN_PROGRESS=str(Path(folder) / "progress.json"),
@@ -67,11 +68,6 @@ def _save_picture(made: NotebookNode, path: Path) -> None:
             png = next(o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {}))
             with replacing(path.with_suffix(".png")) as temporary:
                 temporary.write_bytes(base64.b64decode(png))
-
-
-def solved(only: str | None = None) -> list[Path]:
-    """The solved notebooks, or those whose name starts with `only`."""
-    return sorted(SOLUTIONS.glob(f"{only or ''}*.ipynb"))
 
 
 def _tidy(made: NotebookNode, path: Path) -> None:

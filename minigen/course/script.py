@@ -71,6 +71,15 @@ def lessons(folder: Path = LESSONS) -> list[Path]:
     return sorted(folder.glob("[0-9][0-9]_*.py"))
 
 
+def chosen(lesson: str | None, folder: Path = LESSONS) -> list[Path]:
+    """The scripts of all lessons, or of the one of this number or name; a ValueError if there is none."""
+    found = [p for p in lessons(folder) if lesson is None or lesson in (p.stem, p.stem.split("_")[0])]
+    if not found:
+        names = ", ".join(p.stem for p in lessons(folder))
+        raise ValueError(f"there is no lesson {lesson!r}; the lessons are {names}")
+    return found
+
+
 def _declared(lesson: str, source: str) -> Exercise:
     """The exercise of a cell that holds one import: `from minigen.vae import reparameterize`."""
     tree = ast.parse(source).body

@@ -1,4 +1,4 @@
-"""nbval in strict mode, as `make test` runs it, fails when a notebook's answers are not what they should be."""
+"""nbval in strict mode, as `make test` runs it, fails when a notebook's answers are not as they should be."""
 
 import os
 import subprocess

@@ -7,8 +7,10 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from pathlib import Path
+from urllib.error import URLError
 
 import nbformat
 import pytest
@@ -250,6 +252,18 @@ def test_a_browser_opens_only_where_the_learner_sits(there, screen, monkeypatch)
     assert ("--no-browser" in workbook.jupyter_arguments(Path("workbook"))) is not screen
 
 
+def fetch(address: str, server: subprocess.Popen) -> str:
+    """The page at an address that the server has printed: it begins to listen a moment after it has."""
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=30) as page:
+                return page.read().decode()
+        except URLError:
+            if server.poll() is not None:
+                raise
+            time.sleep(0.1)
+
+
 def test_without_a_screen_learn_prints_an_address_that_shows_the_lesson(tmp_path):
     publish(tmp_path / "lessons", "v1")
     code = "import sys; from pathlib import Path; from minigen.course.workbook import learn; " + (
@@ -266,8 +280,7 @@ def test_without_a_screen_learn_prints_an_address_that_shows_the_lesson(tmp_path
         try:
             said = (re.search(r"http://\S+", line) for line in server.stdout)
             address = next(filter(None, said))[0]
-            with urllib.request.urlopen(address, timeout=30) as page:
-                text = page.read().decode()
+            text = fetch(address, server)
         finally:
             patience.cancel()
             server.kill()

@@ -1,0 +1,57 @@
+"""What the README says is there."""
+
+import json
+import re
+import subprocess
+import sys
+
+from minigen.course.results import RESULTS
+from minigen.course.script import ROOT, lessons, read
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def rows():
+    return {m[1]: m[0] for m in re.finditer(r"^\|.*\(solutions/(\w+)\.ipynb\).*\|$", README, re.M)}
+
+
+def test_the_map_has_every_lesson_with_its_exercises_and_its_measured_time():
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    assert list(rows()) == [script.stem for script in lessons()]
+    for script in lessons():
+        cells = [c.strip() for c in rows()[script.stem].split("|")]
+        assert int(cells[3]) == len(read(script).exercises)
+        assert cells[5] == f"{results[script.stem]['seconds']} s"
+
+
+def test_every_link_leads_to_a_file():
+    for page in ("README.md", "CONTRIBUTING.md"):
+        links = re.findall(r"\]\(([\w./]+)\)", (ROOT / page).read_text(encoding="utf-8"))
+        assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_every_command_exists():
+    """Each `minigen …` and `make …` that a page shows."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    pages = README + (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for target in set(re.findall(r"^make ([\w.]+)", pages, re.M)):
+        assert re.search(rf"^{re.escape(target)}:", makefile, re.M), f"make {target}"
+    helped = subprocess.run(
+        [sys.executable, "-m", "minigen.cli", "--help"], capture_output=True, text=True
+    ).stdout
+    for command in set(re.findall(r"^minigen (\w+)", pages, re.M)):
+        assert re.search(rf"\b{command}\b", helped), f"minigen {command}"
+
+
+def test_the_card_that_the_readme_shows_is_the_one_a_learner_sees():
+    from minigen import autoencoder
+    from minigen.course.card import Card
+    from minigen.course.catalogue import find
+    from minigen.course.evaluate import evaluate
+
+    exercise = find("pca")
+    card = Card(
+        exercise, evaluate(exercise, next(m.answer for m in exercise.mistakes if m.name == "not centred"))
+    )
+    assert autoencoder.pca is exercise.target
+    assert repr(card).splitlines()[:2] == README.split("```\n✗")[1].join(["✗", ""]).splitlines()[:2]
