@@ -17,11 +17,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 
 
 @app.command()
-def learn(lesson: Annotated[str | None, typer.Argument(help="Open this lesson, as in 10.")] = None) -> None:
+def learn(
+    lesson: Annotated[str | None, typer.Argument(help="Open this lesson, as in 10.")] = None,
+    options: Annotated[list[str] | None, typer.Argument(help="For JupyterLab, after --.")] = None,
+) -> None:
     """Brings new lessons into workbook/ (never over your work) and opens JupyterLab there."""
     from minigen.course import workbook
 
-    workbook.learn(lesson)
+    workbook.learn(lesson, options or ())
 
 
 @app.command()

@@ -217,6 +217,12 @@ def test_the_environment_is_made_once_and_again_when_its_files_change(house):
 
 
 @needs_make
+def test_pip_options_reach_the_install_of_the_lock(house):
+    calls = make(house, ".venv", "PIP_OPTIONS=--extra-index-url file:///cpu")[2]
+    assert [c for c in calls if "requirements.lock" in c and c.endswith("--extra-index-url file:///cpu")]
+
+
+@needs_make
 def test_an_interrupted_install_does_not_count_as_made(house):
     status, _, calls = make(house, ".venv", CUT="1")
     assert status != 0 and (house / ".venv").is_dir() and not any("-e ." in call for call in calls)

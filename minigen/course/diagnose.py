@@ -9,6 +9,7 @@ import torch
 from minigen.course import relations
 from minigen.course.agree import Result, agree, close
 from minigen.course.catalogue import Exercise
+from minigen.course.edits import mutants
 from minigen.course.observe import Observation
 from minigen.course.runs import DRAWS, gives, reference, result, run
 from minigen.course.source import compiled
@@ -34,8 +35,6 @@ def _edit(exercise: Exercise, mine: list[Result]) -> str | None:
     """The one-edit mutant that gives these results, in words."""
     if not all(m.finite for m in mine):
         return None
-    from minigen.course.mutants import mutants  # here, so that `python -m minigen.course.mutants` can run
-
     for mutant in mutants(exercise.target, exercise.blank):
         with contextlib.suppress(Exception):  # an edit that leaves nothing to run explains nothing
             if gives(exercise, compiled(mutant.source, exercise.target), mine):

@@ -1,226 +1,109 @@
-"""Every one-edit version of a library function, made from its syntax tree.
+"""How many one-edit faults the probe of an exercise notices: its mutation score.
 
-They serve twice: an exercise whose probe lets one pass does not test that line yet, and a learner's wrong
-result that equals a mutant's is explained by its edit ("as if `/ 2` were missing").
-
-    python -m minigen.course.mutants [LESSON or EXERCISE …]      prints the table of scores
+python -m minigen.course.mutants [LESSON or EXERCISE …]      prints the table
 """
 
-import ast
-import copy
+import hashlib
+import inspect
+import json
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
-from minigen.course import source
+import torch
 
-SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.Pow: "**",
-         ast.FloorDiv: "//", ast.Mod: "%"}  # fmt: skip
-OTHER_OPERATOR = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
-                  ast.Pow: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.FloorDiv}  # fmt: skip
-OTHER_COMPARISON = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
-                    ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is}  # fmt: skip
-OTHER_NAME = {"sum": "mean", "mean": "sum", "min": "max", "max": "min", "zeros_like": "ones_like",
-              "ones_like": "zeros_like", "zeros": "ones", "ones": "zeros", "floor": "ceil", "ceil": "floor",
-              "sin": "cos", "cos": "sin", "argmin": "argmax", "argmax": "argmin"}  # fmt: skip
+from minigen.core import replacing
+from minigen.course.catalogue import Exercise, exercises
+from minigen.course.edits import Mutant, mutants
+from minigen.course.runs import agrees, run
+from minigen.course.source import compiled, text
 
-
-@dataclass(frozen=True)
-class Mutant:
-    """One edit: `line` is the source line after it, `edit` says it in words that follow "as if"."""
-
-    line: str
-    edit: str
-    source: str
+SCORE_DRAWS = range(5)
+WANTED = 0.95
+FOLDER = Path(__file__).parent
+CACHE = FOLDER.parents[1] / ".cache" / "mutants.json"
 
 
-def mutants(target: Any, blank: tuple[str, ...] = ()) -> list[Mutant]:
-    """All one-edit versions of the target's bodies (of a class: its `blank` methods), each text once."""
-    original = ast.parse(source.text(target))
-    made: dict[str, Mutant] = {}
-    for function in _bodies(original, blank):
-        for statement in _statements(function):
-            for edit, changed in _edits(statement):
-                tree, line = _with(original, statement, changed)
-                text = ast.unparse(tree)
-                if text != ast.unparse(original):
-                    made.setdefault(text, Mutant(line, edit, text))
-    return list(made.values())
+@dataclass
+class Score:
+    """The lines of the mutants of one exercise by what became of them."""
+
+    exercise: str
+    killed: list[str] = field(default_factory=list)
+    survived: list[str] = field(default_factory=list)
+    crashed: list[str] = field(default_factory=list)
+    listed: list[str] = field(default_factory=list)
+
+    @property
+    def value(self) -> float:
+        """Killed ÷ all that ran and are not listed as equivalent."""
+        counted = len(self.killed) + len(self.survived)
+        return len(self.killed) / counted if counted else 1.0
 
 
-def _bodies(tree: ast.Module, blank: tuple[str, ...]) -> Iterator[ast.FunctionDef]:
-    definition = tree.body[0]
-    if isinstance(definition, ast.ClassDef):
-        yield from (
-            f for f in definition.body if isinstance(f, ast.FunctionDef) and (not blank or f.name in blank)
-        )
-    else:
-        yield definition
+def score(exercise: Exercise) -> Score:
+    """Runs every mutant of one exercise."""
+    found = Score(exercise.id)
+    for mutant in mutants(exercise.target, exercise.blank):
+        fate = _fate(exercise, mutant)
+        if mutant.line in exercise.equivalents and fate == "survived":
+            fate = "listed"
+        getattr(found, fate).append(f"{mutant.line}    # as if {mutant.edit}")
+    return found
 
 
-def _statements(node: ast.AST) -> Iterator[ast.stmt]:
-    """The statements of a body, nested ones too; no docstrings, and nothing that only refuses bad input."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
-            continue
-        if isinstance(child, ast.If) and all(isinstance(s, ast.Raise) for s in child.body):
-            continue
-        if isinstance(child, ast.stmt) and not isinstance(child, ast.Raise):
-            yield child
-            yield from _statements(child)
+def _fate(exercise: Exercise, mutant: Mutant) -> str:
+    try:
+        wrong = compiled(mutant.source, exercise.target)
+    except Exception:
+        return "crashed"
+    for draw in SCORE_DRAWS:
+        if not agrees(exercise, wrong, draw):
+            return "crashed" if run(exercise, wrong, draw).error is not None else "killed"
+    return "survived"
 
 
-def _with(tree: ast.Module, statement: ast.stmt, changed: ast.stmt | None) -> tuple[ast.Module, str]:
-    """A copy of the tree with one statement replaced (None: left out), and the text of the new line."""
-
-    class Replace(ast.NodeTransformer):
-        def visit(self, node: ast.AST):
-            if node is statement:
-                return changed if changed is not None else ast.Pass()
-            return self.generic_visit(copy.copy(node))
-
-        def generic_visit(self, node: ast.AST):
-            for name, value in ast.iter_fields(node):
-                if isinstance(value, list):
-                    setattr(node, name, [self.visit(v) if isinstance(v, ast.AST) else v for v in value])
-                elif isinstance(value, ast.AST):
-                    setattr(node, name, self.visit(value))
-            return node
-
-    line = "" if changed is None else ast.unparse(changed).splitlines()[0]
-    return ast.fix_missing_locations(Replace().visit(tree)), line
+def scores(chosen: list[Exercise] | None = None) -> list[Score]:
+    """The scores of these exercises (all), from the cache where nothing that decides them has changed."""
+    cache = json.loads(CACHE.read_text()) if CACHE.exists() else {}
+    known = {}
+    for exercise in [e for e in chosen or exercises() if e.kind != "predict"]:
+        key = _fingerprint(exercise)
+        known[key] = cache.get(key) or asdict(score(exercise))
+    with replacing(CACHE) as temporary:
+        temporary.write_text(json.dumps(cache | known))
+    return [Score(**s) for s in known.values()]
 
 
-def _edits(statement: ast.stmt) -> Iterator[tuple[str, ast.stmt | None]]:
-    """(edit in words, the changed statement) for each edit of one statement's own expressions."""
-    if isinstance(statement, (ast.Expr, ast.AugAssign)):
-        yield f"`{_short(statement)}` were missing", None
-    if isinstance(statement, ast.AugAssign) and type(statement.op) in OTHER_OPERATOR:
-        other = OTHER_OPERATOR[type(statement.op)]
-        yield f"`{_sign(statement.op)}=` were `{SIGNS[other]}=`", _set(statement, [], "op", other())
-    for path, node in _expressions(statement):
-        for edit, new in _replacements(node):
-            yield edit, _put(statement, path, new)
+def _fingerprint(exercise: Exercise) -> str:
+    """Changes with the target, its module, the exercises of its lesson, the engine, and torch."""
+    engine = "".join(p.read_text() for p in sorted(FOLDER.glob("*.py")))
+    files = [inspect.getsourcefile(exercise.probe), inspect.getsourcefile(inspect.getmodule(exercise.target))]
+    parts = [
+        exercise.id,
+        text(exercise.target),
+        engine,
+        torch.__version__,
+        *(Path(f).read_text() for f in files),
+    ]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _expressions(statement: ast.stmt) -> Iterator[tuple[list, ast.expr]]:
-    """(path, node) of every expression of one statement that is evaluated, not those of nested statements."""
-
-    def walk(node: ast.AST, path: list) -> Iterator[tuple[list, ast.expr]]:
-        for name, value in ast.iter_fields(node):
-            if name in ("annotation", "returns", "decorator_list", "args") and isinstance(
-                node, ast.FunctionDef
-            ):
-                continue
-            for i, child in enumerate(value if isinstance(value, list) else [value]):
-                step = [*path, (name, i if isinstance(value, list) else None)]
-                if isinstance(child, ast.expr):
-                    yield step, child
-                if isinstance(child, (ast.expr, ast.keyword, ast.comprehension, ast.withitem, ast.slice)):
-                    yield from walk(child, step)
-
-    yield from walk(statement, [])
-
-
-def _replacements(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
-    """The edits of one expression."""
-    match node:
-        case ast.BinOp(left, op, right):
-            if other := OTHER_OPERATOR.get(type(op)):
-                yield (
-                    f"`{_sign(op)}` were `{SIGNS[other]}` in `{_short(node)}`",
-                    ast.BinOp(left, other(), right),
-                )
-            if isinstance(op, ast.MatMult):
-                yield f"the two sides of `@` were swapped in `{_short(node)}`", ast.BinOp(right, op, left)
-            else:
-                yield f"`{_sign(op)} {_short(right)}` were missing", left
-                if isinstance(op, (ast.Add, ast.Mult)):
-                    yield f"`{_short(left)} {_sign(op)}` were missing", right
-                elif isinstance(op, ast.Sub):
-                    yield f"`{_short(left)}` were missing", ast.UnaryOp(ast.USub(), right)
-        case ast.UnaryOp(op, operand) if not isinstance(operand, ast.Constant):
-            yield (
-                f"the `{'not' if isinstance(op, ast.Not) else '-'}` were missing before `{_short(operand)}`",
-                operand,
-            )
-        case ast.Compare(left, [op], [right]) if other := OTHER_COMPARISON.get(type(op)):
-            yield f"the comparison `{_short(node)}` were another", ast.Compare(left, [other()], [right])
-        case ast.IfExp(_, body, orelse):
-            yield f"`{_short(body)}` were always taken", body
-            yield f"`{_short(orelse)}` were always taken", orelse
-        case ast.Constant(value) if isinstance(value, bool):
-            yield f"`{value}` were `{not value}`", ast.Constant(not value)
-        case ast.Constant(value) if isinstance(value, (int, float)):
-            for other in (value + 1, value - 1) if isinstance(value, int) else (value * 2, value / 2):
-                yield f"`{value}` were `{other}`", ast.Constant(other)
-        case ast.Constant("sum" | "mean" as value):
-            yield f'"{value}" were "{OTHER_NAME[value]}"', ast.Constant(OTHER_NAME[value])
-        case ast.Call(func, args, keywords):
-            yield from _call_replacements(node, func, args, keywords)
-        case ast.Slice(lower, upper, step):
-            if lower is not None:
-                yield f"the slice began at 0 instead of `{_short(lower)}`", ast.Slice(None, upper, step)
-            if upper is not None:
-                yield f"the slice did not stop at `{_short(upper)}`", ast.Slice(lower, None, step)
-
-
-def _call_replacements(node: ast.Call, func, args, keywords) -> Iterator[tuple[str, ast.expr]]:
-    if isinstance(func, ast.Attribute):
-        if not isinstance(func.value, ast.Name) or func.value.id not in ("torch", "F", "math", "nn", "np"):
-            yield f"`.{func.attr}({', '.join(map(_short, args))})` were missing", func.value
-        if other := OTHER_NAME.get(func.attr):
-            call = ast.Call(ast.Attribute(func.value, other, ast.Load()), args, keywords)
-            yield f"`{func.attr}` were `{other}`", call
-    for i in range(len(args) - 1):
-        swapped = [*args[:i], args[i + 1], args[i], *args[i + 2 :]]
-        words = f"`{_short(args[i])}` and `{_short(args[i + 1])}` were swapped"
-        yield words, ast.Call(func, swapped, keywords)
-    for i, keyword in enumerate(keywords):
-        rest = [*keywords[:i], *keywords[i + 1 :]]
-        yield f"`{keyword.arg}={_short(keyword.value)}` were missing", ast.Call(func, args, rest)
-
-
-def _put(statement: ast.stmt, path: list, new: ast.expr) -> ast.stmt:
-    """A copy of the statement with the expression at `path` replaced."""
-    changed = copy.deepcopy(statement)
-    node = changed
-    for name, i in path[:-1]:
-        node = getattr(node, name) if i is None else getattr(node, name)[i]
-    name, i = path[-1]
-    if i is None:
-        setattr(node, name, new)
-    else:
-        getattr(node, name)[i] = new
-    return changed
-
-
-def _set(statement: ast.stmt, path: list, name: str, value: Any) -> ast.stmt:
-    changed = copy.deepcopy(statement)
-    setattr(changed, name, value)
-    return changed
-
-
-def _sign(op: ast.operator) -> str:
-    return SIGNS.get(type(op), type(op).__name__)
-
-
-def _short(node: ast.AST) -> str:
-    """The text of a node, cut when it is long."""
-    words = ast.unparse(node)
-    return words if len(words) <= 30 else words[:28] + " …"
+def table(found: list[Score]) -> str:
+    """One line an exercise, and under it each mutant that survived unlisted."""
+    lines = [f"{'exercise':28} {'score':>6}  killed  survived  crashed  equivalent"]
+    for s in found:
+        counts = f"{len(s.killed):6}  {len(s.survived):8}  {len(s.crashed):7}  {len(s.listed):10}"
+        lines.append(f"{s.exercise:28} {s.value:6.1%}  {counts}")
+        lines += [f"    survives: {line}" for line in s.survived]
+    return "\n".join(lines)
 
 
 def main(names: list[str]) -> int:
     """Prints the table for the lessons or exercises named (all, when none is); 1 when a score is too low."""
-    from minigen.course import scores
-    from minigen.course.catalogue import exercises
-
-    chosen = [e for e in exercises() if not names or e.id in names or e.lesson in names]
-    found = scores.scores(chosen)
-    print(scores.table(found))
-    return int(any(s.value < scores.WANTED for s in found))
+    found = scores([e for e in exercises() if not names or e.id in names or e.lesson in names])
+    print(table(found))
+    return int(any(s.value < WANTED for s in found))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS, WORKBOOK = ROOT / "lessons", ROOT / "workbook"
+SETTINGS = Path(__file__).with_name("lab")
 RECORD = ".lessons.json"  # in the workbook: which version of each lesson was given last, and in which file
 
 
@@ -34,6 +35,7 @@ def learn(
     from jupyterlab.labapp import main  # here, because it takes a while to import
 
     os.chdir(workbook)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # or torch's waiting threads keep a busy machine busy
     main([*jupyter_arguments(workbook, name), *options])
 
 
@@ -121,6 +123,7 @@ def jupyter_arguments(workbook: Path, lesson: str | None = None) -> list[str]:
     arguments = [
         f"--ServerApp.root_dir={workbook}",
         "--LabApp.news_url=None",
+        f"--LabApp.app_settings_dir={SETTINGS}",  # or it asks every learner whether to fetch news
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",  # the other one lists extensions from the network
         "--log-level=WARN",  # the address is still printed

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from minigen.course.doctor import BROWSERS
+from minigen.course.doctor import BROWSERS, chromium
 
-CHROMIUM = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+CHROMIUM = chromium()
 FLAGS = [
     "--no-sandbox",  # containers and CI run as root
     "--disable-gpu",

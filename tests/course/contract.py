@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from minigen.course import scores
+from minigen.course import mutants
 from minigen.course.agree import agree
 from minigen.course.evaluate import evaluate
 from minigen.course.observe import Observation
@@ -73,8 +73,8 @@ def mistakes_fail_and_are_named(exercise) -> None:
 
 
 def mutants_are_noticed(exercise) -> None:
-    (score,) = scores.scores([exercise])
-    assert score.value >= scores.WANTED, scores.table([score])
+    (score,) = mutants.scores([exercise])
+    assert score.value >= mutants.WANTED, mutants.table([score])
     lines = {line.split("    # as if ")[0] for line in score.listed}
     assert set(exercise.equivalents) <= lines, (
         f"listed as equivalent but noticed: {set(exercise.equivalents) - lines}"

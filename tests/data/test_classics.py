@@ -168,6 +168,7 @@ def test_cifar10_joins_its_batches_in_order_whatever_their_order_in_the_archive(
         ({}, b"no archive", "is a broken .tar.gz archive"),
         ({}, gzip.compress(bytes(700) + b"x" * 700), "is a broken .tar.gz archive|should contain"),
     ],
+    ids=["missing", "cut", "empty", "text", "not a tar"],
 )
 def test_cifar10_names_an_archive_that_is_not_what_it_should_be(tmp_path, records, content, message):
     with pytest.raises(ValueError, match=rf"cifar-10-binary\.tar\.gz {message}"):
