@@ -1,7 +1,7 @@
 """Explains a wrong result: a known mistake, else the library's code with one edit, else plain facts."""
 
+import ast
 import contextlib
-import functools
 from typing import Any
 
 import torch
@@ -10,9 +10,9 @@ from minigen.course import relations
 from minigen.course.agree import Result, agree, close
 from minigen.course.catalogue import Exercise
 from minigen.course.edits import mutants
-from minigen.course.observe import Observation
+from minigen.course.observe import Call, Observation
 from minigen.course.runs import DRAWS, gives, reference, result, run
-from minigen.course.source import compiled
+from minigen.course.source import compiled, text
 
 
 def diagnosis(exercise: Exercise, answer: Any, seen: list[Observation]) -> tuple[str, str | None]:
@@ -21,51 +21,98 @@ def diagnosis(exercise: Exercise, answer: Any, seen: list[Observation]) -> tuple
     for mistake in exercise.mistakes:
         if gives(exercise, mistake.answer, mine):
             return mistake.why, mistake.name
-    if edit := _edit(exercise, mine):
+    if edit := _edit(exercise, answer, mine):
         return f"Your result is what a right answer would give if {edit}.", None
     wanted = [reference(exercise, draw) for draw in DRAWS]
-    said, explained = relations.facts(seen, mine, wanted, [result(exercise, w) for w in wanted])
+    theirs = [result(exercise, w) for w in wanted]
+    said, explained = relations.facts(seen, mine, wanted, theirs, exercise.tolerance)
     if not explained:
-        judged = functools.partial(result, exercise)
-        said += relations.ignored(judged, functools.partial(run, exercise), answer, exercise.target)
+
+        def results(tried: Any, draw: int) -> Result:
+            return result(exercise, run(exercise, tried, draw))
+
+        said += relations.ignored(results, answer, exercise.target, DRAWS)
     return said, None
 
 
-def _edit(exercise: Exercise, mine: list[Result]) -> str | None:
-    """The one-edit mutant that gives these results, in words."""
+def _edit(exercise: Exercise, answer: Any, mine: list[Result]) -> str | None:
+    """The one-edit mutant that gives these results, in words.
+
+    Something missing can be named in any code; "`1` were `2`" only in code that has the rest of the statement.
+    """
     if not all(m.finite for m in mine):
         return None
+    code = _code(answer)
     for mutant in mutants(exercise.target, exercise.blank):
+        if mutant.where and _essence(mutant.line) not in code:
+            continue
         with contextlib.suppress(Exception):  # an edit that leaves nothing to run explains nothing
             if gives(exercise, compiled(mutant.source, exercise.target), mine):
                 return mutant.edit
     return None
 
 
+def _code(answer: Any) -> str:
+    with contextlib.suppress(OSError, TypeError, SyntaxError):
+        return _essence(ast.unparse(ast.parse(text(answer))))
+    return ""
+
+
+def _essence(code: str) -> str:
+    return "".join(code.split())
+
+
 def example(exercise: Exercise, seen: list[Observation]) -> list[tuple[str, str]]:
-    """One small example as rows (label, text): what went in, what came out, what was wanted."""
-    wanted = [reference(exercise, draw) for draw in DRAWS]
-    mine, theirs = ([result(exercise, s) for s in many] for many in (seen, wanted))
-    differ = [i for i in range(len(seen)) if not agree(mine[i], theirs[i], exercise.tolerance)]
-    i = min(differ, key=lambda i: sum(v.numel() for v in wanted[i].values.values()))
-    rows = []
-    if wanted[i].calls and not isinstance(exercise.target, type):
-        rows = [(name, show(value)) for name, value in wanted[i].calls[0].arguments.items()]
-    for name, value in theirs[i].values.items():
-        got = (mine[i].values or {}).get(name)
-        if got is not None and not close(got, value, exercise.tolerance):
-            label = relations.label(name, wanted[i])
-            return [*rows, (f"yours: {label}", show(got)), (f"wanted: {label}", show(value))]
-    return rows
+    """One example as rows (label, text): what went in, what came out, what was wanted."""
+    for draw, mine_seen in zip(DRAWS, seen, strict=True):
+        wanted = reference(exercise, draw)
+        mine, theirs = result(exercise, mine_seen), result(exercise, wanted)
+        if agree(mine, theirs, exercise.tolerance):
+            continue
+        for name, value in theirs.values.items():
+            got = (mine.values or {}).get(name)
+            if got is not None and not close(got, value, exercise.tolerance):
+                called = relations.label(name, wanted)
+                rows = [(f"yours: {called}", show(got, value)), (f"wanted: {called}", show(value, got))]
+                return [*inputs(_call(name, wanted)), *rows]
+        return inputs(wanted.calls[0] if len(wanted.calls) == 1 else None)
+    return []
 
 
-def show(value: Any, most: int = 6) -> str:
-    """A short text of a value: the shape of a tensor, then its first numbers."""
+def inputs(call: Call | None) -> list[tuple[str, str]]:
+    """The arguments of one call, as rows."""
+    return [(name, show(value)) for name, value in call.arguments.items()] if call else []
+
+
+def _call(name: str, wanted: Observation) -> Call | None:
+    """The call that gave one value of a probe, when it is known."""
+    value = wanted.values.get(name)
+    for call in wanted.calls:
+        parts = call.result if isinstance(call.result, (tuple, list)) else [call.result]
+        if any(isinstance(p, torch.Tensor) and value is not None and equal(p, value) for p in parts):
+            return call
+    return wanted.calls[0] if len(wanted.calls) == 1 else None
+
+
+def equal(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Whether two tensors are the same numbers."""
+    return a.shape == b.shape and torch.equal(a.detach(), b.detach())
+
+
+def show(value: Any, beside: torch.Tensor | None = None, most: int = 6) -> str:
+    """A short text: of a tensor the shape and some numbers, from where it first differs from `beside`."""
     if not isinstance(value, torch.Tensor):
         words = repr(value)
         return words if len(words) <= 60 else f"{words[:57]} …"
-    numbers = value.detach().flatten()[:most].tolist()
+    flat, first = value.detach().flatten(), 0
+    if beside is not None and beside.shape == value.shape and value.numel():
+        far = (flat.double() - beside.detach().flatten().double()).abs().nan_to_num(nan=torch.inf)
+        first = int((far > 1e-4 * flat.double().abs().max()).int().argmax())
+    numbers = flat[first : first + most].tolist()
     words = ", ".join(f"{n:.4g}" if isinstance(n, float) else str(n) for n in numbers)
+    if beside is not None and beside.dtype != value.dtype:
+        words += f"  {value.dtype}".replace("torch.", "")
     if value.ndim == 0:
         return words
-    return f"{tuple(value.shape)}  [{words}{', …' if value.numel() > most else ''}]"
+    start = "…, " if first else ""
+    return f"{tuple(value.shape)}  [{start}{words}{', …' if first + most < value.numel() else ''}]"

@@ -16,6 +16,7 @@ SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "
          ast.FloorDiv: "//", ast.Mod: "%"}  # fmt: skip
 OTHER_OPERATOR = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
                   ast.Pow: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.FloorDiv}  # fmt: skip
+OPERATORS = tuple(f"a `{sign}`" for sign in SIGNS.values())
 OTHER_COMPARISON = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
                     ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is}  # fmt: skip
 OTHER_NAME = {"sum": "mean", "mean": "sum", "min": "max", "max": "min", "zeros_like": "ones_like",
@@ -25,11 +26,16 @@ OTHER_NAME = {"sum": "mean", "mean": "sum", "min": "max", "max": "min", "zeros_l
 
 @dataclass(frozen=True)
 class Mutant:
-    """One edit: `line` is the source line after it, `edit` says it in words that follow "as if"."""
+    """One edit.
+
+    line: the source line after it.  edit: in words that follow "as if".  source: of the whole edited target.
+    where: the text that the edit changed, when it needs that text to be understood.
+    """
 
     line: str
     edit: str
     source: str
+    where: str = ""
 
 
 def mutants(target: Any, blank: tuple[str, ...] = ()) -> list[Mutant]:
@@ -41,8 +47,9 @@ def mutants(target: Any, blank: tuple[str, ...] = ()) -> list[Mutant]:
             for edit, changed in _edits(statement):
                 tree, line = _with(original, statement, changed)
                 text = ast.unparse(tree)
+                where = "" if edit.endswith(("missing", *OPERATORS)) else ast.unparse(statement)
                 if text != ast.unparse(original):
-                    made.setdefault(text, Mutant(line, edit, text))
+                    made.setdefault(text, Mutant(line, edit, text, where))
     return list(made.values())
 
 
@@ -126,7 +133,7 @@ def _replacements(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
         case ast.BinOp(left, op, right):
             if other := OTHER_OPERATOR.get(type(op)):
                 yield (
-                    f"`{_sign(op)}` were `{SIGNS[other]}` in `{_short(node)}`",
+                    f"one `{_sign(op)}` were a `{SIGNS[other]}`",
                     ast.BinOp(left, other(), right),
                 )
             if isinstance(op, ast.MatMult):

@@ -3,11 +3,11 @@
 import base64
 import json
 import os
-import re
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 
 from nbclient import NotebookClient
@@ -28,6 +28,7 @@ def execute(path: Path, results: Path = RESULTS) -> dict:
     promise is not kept; and what nbclient raises when a cell fails.
     """
     made = load(path)
+    metadata = deepcopy(made.metadata)
     with tempfile.TemporaryDirectory() as folder:
         numbers = Path(folder) / "results.jsonl"
         start = time.perf_counter()
@@ -48,6 +49,7 @@ def execute(path: Path, results: Path = RESULTS) -> dict:
             ).execute()
         seconds = time.perf_counter() - start
         lines = [json.loads(line) for line in numbers.read_text().splitlines()] if numbers.exists() else []
+    made.metadata = metadata  # without what the kernel adds about itself
     _tidy(made, path)
     if faults := [fault for line in lines if (fault := broken(line))]:
         raise BuildError(f"{path.stem}: " + "; ".join(faults))
@@ -79,7 +81,7 @@ def _tidy(made: NotebookNode, path: Path) -> None:
                     raise BuildError(
                         f"{path.stem} writes to stderr, which costs marks elsewhere: {output.text}"
                     )
-                output.text = re.sub(r"[^\n]*\r(?!\n)", "", output.text)
+                output.text = "\n".join(line.split("\r")[-1] for line in output.text.split("\n"))
             output.get("metadata", {}).clear()
     size = len(json.dumps(made))
     if size > LARGEST:

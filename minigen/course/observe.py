@@ -140,7 +140,8 @@ def _add_gradients(seen: Observation, rng: Rng, seed: int) -> None:
     outputs = [v for v in seen.values.values() if v.requires_grad]
     if not rng.leaves:
         return
-    seen.leaves = [_name_of(leaf, i, seen.calls) for i, leaf in enumerate(rng.leaves)]
+    named = zip(rng.leaves, rng.names, strict=True)
+    seen.leaves = [name or _name_of(leaf, i, seen.calls) for i, (leaf, name) in enumerate(named)]
     gradients: list[Tensor | None] = [None] * len(rng.leaves)
     if outputs:
         generator = torch.Generator().manual_seed(seed + 1)
@@ -170,9 +171,11 @@ def _same(a: Tensor, b: Tensor) -> bool:
 def _as_tensor(name: str, value: Any) -> Tensor:
     if isinstance(value, Tensor):
         return value
-    if isinstance(value, (bool, int, float, np.ndarray, np.generic)):
+    if isinstance(value, (bool, int, float)):
         return torch.as_tensor(value)
-    raise TypeError(f"{name} should be a tensor or a number; got {type(value).__name__}")
+    if value is None:
+        raise TypeError(f"{name} is None: is a `return` missing?")
+    raise TypeError(f"{name} should be a tensor; it is of type {type(value).__name__}")
 
 
 def _random_state() -> tuple:

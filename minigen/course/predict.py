@@ -1,6 +1,7 @@
 """Judges a predict exercise: a number or a choice, each wrong choice answered by its own explanation."""
 
 import contextlib
+import math
 from typing import Any
 
 from minigen.course.catalogue import Exercise
@@ -26,16 +27,18 @@ def _plainly(exercise: Exercise, answer: Any) -> str:
         choices = sorted({str(m.answer) for m in exercise.mistakes} | {exercise.expected})
         return f"Choose one of {', '.join(map(repr, choices))}; got {answer!r}."
     number = _number(answer)
-    if number is None:
+    if number is None or math.isnan(number):
         return f"A number is wanted; got {answer!r}."
     return f"Not {number:g}: it is {'smaller' if number > exercise.expected else 'larger'}."
 
 
 def _equal(answer: Any, expected: Any) -> bool:
-    if isinstance(expected, str) or isinstance(answer, str):
-        return isinstance(answer, str) and answer.strip().lower() == str(expected).strip().lower()
+    if isinstance(expected, str):
+        return isinstance(answer, str) and answer.strip().lower() == expected.strip().lower()
     number = _number(answer)
-    return number is not None and abs(number - expected) <= PRECISION * abs(expected)
+    if number is None or isinstance(expected, int):
+        return number == expected
+    return abs(number - expected) <= PRECISION * abs(expected)
 
 
 def _number(answer: Any) -> float | None:

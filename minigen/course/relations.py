@@ -4,7 +4,7 @@ Each fact holds on every draw that was tried, and the draws have different sizes
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -17,36 +17,41 @@ Pairs = list[tuple[Tensor, Tensor]]  # (learner's, wanted) of one array, on ever
 
 
 def facts(
-    seen: list[Observation], mine: list[Result], wanted: list[Observation], theirs: list[Result]
+    seen: list[Observation],
+    mine: list[Result],
+    wanted: list[Observation],
+    theirs: list[Result],
+    tolerance: float,
 ) -> tuple[str, bool]:
     """(what is true of the result, whether that already says what to look for)."""
-    if said := _returned(seen[0], wanted[0]) or _layers(seen[0], wanted[0]):
+    if said := returned(seen[0], wanted[0]) or _layers(seen[0], wanted[0]):
         return said, True
     if any(m.values is None for m in mine):
         return _unusable(seen[0], wanted[0]), True
     names = list(theirs[0].values)
-    right = [n for n in names if all(_right(m, t, n) for m, t in zip(mine, theirs, strict=True))]
+    right = [n for n in names if all(_right(m, t, n, tolerance) for m, t in zip(mine, theirs, strict=True))]
     wrong = [n for n in names if n not in right]
     if not wrong:
         return _modified(mine, theirs), True
     said, explained = _cut(wrong[0], seen, wanted) or _array(wrong[0], mine, theirs, wanted)
     if any(s.drew for s in seen) and not any(w.drew for w in wanted):
-        said = f"Your code draws random numbers of its own; here all of them come in as arguments. {said}"
+        said = f"Your code draws random numbers of its own, so that each call gives another result. {said}"
         explained = True
     if changed := seen[0].modified - wanted[0].modified:
         said = f"Your code changes its argument {_list(sorted(changed))} in place. {said}"
     others = [label(n, wanted[0]) for n in right if not n.startswith(GRADIENT)]
     if others and not wrong[0].startswith(GRADIENT):
-        said += f" {_sentence(_list(others))} {'is' if len(others) == 1 else 'are'} right."
+        said += f" Right: {', '.join(others)}."
     return said, explained
 
 
-def ignored(judged: Callable, run: Callable, answer: Any, target: Any) -> str:
+def ignored(results: Callable, answer: Any, target: Any, draws: Sequence[int]) -> str:
     """The argument that the answer's result does not depend on, though the library's does; or nothing."""
     if isinstance(target, type):
         return ""
     for name in inspect.signature(target).parameters:
-        if not _moves(judged, run, answer, target, name) and _moves(judged, run, target, target, name):
+        moves = [_moves(results, answer, target, name, draw) for draw in draws]
+        if not any(moves) and all(_moves(results, target, target, name, draw) for draw in draws):
             return f" It does not depend on `{name}`."
     return ""
 
@@ -54,36 +59,44 @@ def ignored(judged: Callable, run: Callable, answer: Any, target: Any) -> str:
 def label(name: str, seen: Observation) -> str:
     """How a sentence calls one array of a probe's result."""
     if name.startswith(GRADIENT):
-        i = int(name.removeprefix(GRADIENT))
-        return f"the gradient with respect to `{seen.leaves[i]}`"
-    return f"`{name}`" if len(name) <= 2 or not name.replace(" ", "").isalpha() else f"the {name}"
+        return f"gradient by `{seen.leaves[int(name.removeprefix(GRADIENT))]}`"
+    return f"`{name}`"
 
 
-def _moves(judged: Callable, run: Callable, answer: Any, target: Any, name: str) -> bool:
-    """Whether the result changes when argument `name` does."""
-
-    def shaken(*args, **kwargs):
-        bound = inspect.signature(target).bind(*args, **kwargs)
-        value = bound.arguments.get(name)
-        if isinstance(value, Tensor) and value.is_floating_point():
-            shake = torch.sin(torch.arange(value.numel(), device=value.device) + 1.0).view(value.shape)
-            bound.arguments[name] = value + 0.1 * shake.to(value.dtype)
-        return answer(*bound.args, **bound.kwargs)
-
-    before, after = judged(run(answer, 0)), judged(run(shaken, 0))
-    if before.values is None or after.values is None:
-        return True
-    return any(not close(after.values.get(n, v), v, 1e-6) for n, v in before.values.items())
-
-
-def _returned(seen: Observation, wanted: Observation) -> str | None:
+def returned(seen: Observation, wanted: Observation) -> str | None:
     """The kind of object that came back, where that alone is wrong."""
     for mine, theirs in zip(seen.calls, wanted.calls, strict=False):
         if mine.result is None and theirs.result is not None:
             return "Your code returns None: is a `return` missing?"
-        if _kind(mine.result) != _kind(theirs.result):
+        parts = _parts(mine.result), _parts(theirs.result)
+        if len(parts[0]) != len(parts[1]):
             return f"Your code returns {_kind(mine.result)}; {_kind(theirs.result)} was wanted."
+        for i, (a, b) in enumerate(zip(*parts, strict=True)):
+            if _kind(a) != _kind(b):
+                which = "what your code returns" if len(parts[1]) == 1 else f"part {i + 1} of what you return"
+                return f"{_sentence(which)} is {_kind(a)}; {_kind(b)} was wanted."
+        shapes = [[getattr(p, "shape", None) for p in side] for side in parts]
+        if len(shapes[0]) == 2 and shapes[0] != shapes[1] and shapes[0] == shapes[1][::-1]:
+            return "You return the two results in the other order."
     return None
+
+
+def _moves(results: Callable, answer: Any, target: Any, name: str, draw: int) -> bool:
+    """Whether the result changes when argument `name` becomes quite another one of the same shape."""
+
+    def other(*args, **kwargs):
+        bound = inspect.signature(target).bind(*args, **kwargs)
+        value = bound.arguments.get(name)
+        if isinstance(value, Tensor) and value.numel():
+            mixed = value.detach().flatten().flip(0).view(value.shape)
+            ends = mixed.max() + mixed.min()
+            bound.arguments[name] = (ends - mixed) * 0.6 if value.is_floating_point() else ends - mixed
+        return answer(*bound.args, **bound.kwargs)
+
+    before, after = results(answer, draw), results(other, draw)
+    if before.values is None or after.values is None:
+        return True
+    return any(not close(after.values.get(n, v), v, 1e-6) for n, v in before.values.items())
 
 
 def _layers(seen: Observation, wanted: Observation) -> str | None:
@@ -104,9 +117,10 @@ def _unusable(seen: Observation, wanted: Observation) -> str:
         return f"Your result could not be used: {seen.error}."
     for name, value in wanted.values.items():
         got = seen.values.get(name)
-        if got is None or got.shape != value.shape:
-            shape = "is missing" if got is None else f"has shape {tuple(got.shape)}"
-            return f"{_sentence(label(name, wanted))} {shape}; {tuple(value.shape)} was wanted."
+        if got is None:
+            return f"{label(name, wanted)} is missing."
+        if said := _form([(got, value)]):
+            return f"{label(name, wanted)}: {said}."
     return "Your result could not be used."
 
 
@@ -136,25 +150,25 @@ def _array(
         return f"{words} is missing.", True
     pairs = [(m.values[name], t.values[name]) for m, t in zip(mine, theirs, strict=True)]
     if said := _form(pairs):
-        return f"{words} {said}.", True
+        return f"{words}: {said}.", True
     pairs = [(a.double(), w.double()) for a, w in pairs]
     for said in (_factor(pairs, wanted), _offset(pairs), _rearranged(pairs)):
         if said:
-            return f"{words} is {said}.", said != "zero everywhere"
-    return f"{words} differs from what is wanted.", False
+            return f"{words}: {said}.", said != "zero everywhere"
+    return f"{words}: not what is wanted.", False
 
 
 def _form(pairs: Pairs) -> str | None:
     """Shape, dtype and finiteness."""
     if all(w.ndim > 1 and a.shape == w.mT.shape and close(a, w.mT) for a, w in pairs):
-        return "is transposed"
+        return "transposed"
     for a, w in pairs:
         if a.shape != w.shape:
-            return f"has shape {tuple(a.shape)}; {tuple(w.shape)} was wanted"
+            return f"the shape is {tuple(a.shape)}; {tuple(w.shape)} was wanted"
         if a.dtype != w.dtype:
-            return f"has dtype {a.dtype}; {w.dtype} was wanted"
+            return f"the dtype is {_dtype(a)}; {_dtype(w)} was wanted"
         if not torch.isfinite(a).all():
-            return "has values that are not finite (nan or inf)"
+            return "some values are not finite (nan or inf)"
     return None
 
 
@@ -209,15 +223,26 @@ def _rearranged(pairs: Pairs) -> str | None:
     return None
 
 
-def _right(mine: Result, theirs: Result, name: str) -> bool:
-    return name in mine.values and close(mine.values[name], theirs.values[name])
+def _right(mine: Result, theirs: Result, name: str, tolerance: float) -> bool:
+    return name in mine.values and close(mine.values[name], theirs.values[name], tolerance)
+
+
+def _dtype(x: Tensor) -> str:
+    return str(x.dtype).removeprefix("torch.")
+
+
+def _parts(x: Any) -> list:
+    """What a function returned, as a list: a tuple's (or list's) parts, or the one thing."""
+    return list(x) if isinstance(x, (tuple, list)) else [x]
 
 
 def _kind(x: Any) -> str:
-    if isinstance(x, tuple) and not hasattr(x, "_fields"):
+    if isinstance(x, (tuple, list)):
         return f"a tuple of {len(x)}"
     if isinstance(x, (Tensor, int, float, bool)):
         return "a tensor"  # a number serves as a tensor without dimensions
+    if type(x).__module__ == "numpy":
+        return "a numpy array" if hasattr(x, "shape") and x.shape else "a numpy number"
     return "None" if x is None else f"a {type(x).__name__}"
 
 

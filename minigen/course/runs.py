@@ -42,9 +42,17 @@ def agrees(exercise: Exercise, answer: Any, draw: int) -> bool:
 
 
 def gives(exercise: Exercise, wrong: Any, results: list[Result]) -> bool:
-    """Whether a wrong answer gives these very results on every draw (finite ones: others name nothing)."""
+    """Whether a wrong answer gives these very results on every draw, in any dtype. Only finite ones count."""
     for draw, mine in zip(DRAWS, results, strict=True):
         theirs = result(exercise, run(exercise, wrong, draw))
-        if not theirs.finite or not agree(mine, theirs, exercise.tolerance):
+        if not theirs.finite or not agree(_cast(mine, theirs), theirs, exercise.tolerance):
             return False
     return True
+
+
+def _cast(mine: Result, theirs: Result) -> Result:
+    """My values in the dtypes of theirs: a mistake is the same mistake in float64."""
+    if mine.values is None:
+        return mine
+    kinds = {name: v.dtype for name, v in theirs.values.items()}
+    return Result({name: v.to(kinds.get(name, v.dtype)) for name, v in mine.values.items()}, mine.modified)

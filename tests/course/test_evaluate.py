@@ -34,13 +34,13 @@ def test_a_right_answer_in_other_words_is_right(judge):
     [
         (lambda mu, logvar, eps: mu + logvar.exp() * eps, "grows like σ²"),  # a known mistake
         (lambda mu, logvar, eps: mu + eps, "`std *` were missing"),  # the library's with one edit
-        (lambda mu, logvar, eps: mu - (logvar / 2).exp() * eps, "`+` were `-`"),
-        (lambda mu, logvar, eps: 3 * right(mu, logvar, eps), "`z` is 3 times the wanted one"),
+        (lambda mu, logvar, eps: mu - (logvar / 2).exp() * eps, "one `+` were a `-`"),
+        (lambda mu, logvar, eps: 3 * right(mu, logvar, eps), "`z`: 3 times the wanted one"),
         (lambda mu, logvar, eps: -right(mu, logvar, eps), "right except for its sign"),
         (lambda mu, logvar, eps: right(mu, logvar, eps) + 2, "the wanted one plus 2"),
-        (lambda mu, logvar, eps: right(mu, logvar, eps).mT, "`z` is transposed"),
-        (lambda mu, logvar, eps: right(mu, logvar, eps)[:1], "has shape (1, "),
-        (lambda mu, logvar, eps: right(mu, logvar, eps).double(), "dtype torch.float64"),
+        (lambda mu, logvar, eps: right(mu, logvar, eps).mT, "`z`: transposed"),
+        (lambda mu, logvar, eps: right(mu, logvar, eps)[:1], "the shape is (1, "),
+        (lambda mu, logvar, eps: right(mu, logvar, eps).double(), "the dtype is float64"),
         (lambda mu, logvar, eps: right(mu, logvar, eps) / 0, "not finite"),
         (lambda mu, logvar, eps: right(mu, logvar, eps).flip(1), "reverse order along dimension 1"),
         (lambda mu, logvar, eps: right(mu, logvar, eps) / len(mu), "divided by the size of dimension 0 of"),

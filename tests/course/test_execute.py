@@ -1,0 +1,75 @@
+"""Executing a solved notebook: outputs, numbers, promises, and what is refused."""
+
+import base64
+import json
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from minigen.course import execute, results
+from minigen.course.build import save
+from minigen.course.script import BuildError
+
+BAR = "from tqdm import tqdm\nimport sys\nfor _ in tqdm(range(50), file=sys.stdout, mininterval=0): pass"
+DRAW = "import torch\nfrom minigen import show\nshow.grid(torch.zeros(2, 1, 4, 4))"
+MEASURE = 'from minigen.course import measured\nmeasured("a number", 0.25, at_most=0.5)'
+
+
+@pytest.fixture
+def run(tmp_path):
+    def run(*sources):
+        made = new_notebook(metadata={"minigen": {"lesson": "98_x"}})
+        made.cells = [new_code_cell(s, id=f"c{i}") for i, s in enumerate(sources)]
+        made.cells[0].metadata["minigen"] = {"picture": True}
+        save(made, tmp_path / "98_x.ipynb")
+        entry = execute.execute(tmp_path / "98_x.ipynb", results=tmp_path / "results.json")
+        return entry, nbformat.read(tmp_path / "98_x.ipynb", as_version=4)
+
+    return run
+
+
+def test_outputs_numbers_and_picture_are_kept_and_the_kernel_leaves_no_trace(run, tmp_path):
+    entry, made = run(DRAW, BAR, MEASURE)
+    assert made.metadata == {"minigen": {"lesson": "98_x"}}
+    (bar,) = made.cells[1].outputs
+    assert bar.text.count("\n") == 1
+    assert bar.text.startswith("100%")
+    assert "a number: 0.25   (promised: at most 0.5)" in made.cells[2].outputs[0].text
+    kept = json.loads((tmp_path / "results.json").read_text())
+    assert kept["98_x"] == entry
+    assert [(m["name"], m["value"]) for m in entry["measured"]] == [("a number", 0.25)]
+    png = base64.b64decode(made.cells[0].outputs[0].data["image/png"])
+    assert (tmp_path / "98_x.png").read_bytes() == png
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            'from minigen.course import measured\nmeasured("a number", 0.75, at_most=0.5)',
+            "at most 0.5 is promised",
+        ),
+        (
+            'from minigen.course import measured\nmeasured("a number", float("nan"), at_least=0)',
+            "a number is nan",
+        ),
+        ("import sys; print('oh', file=sys.stderr)", "writes to stderr"),
+        ("print('x' * 1_100_000)", "at most 1 MB"),
+    ],
+)
+def test_what_would_not_be_good_is_refused_and_nothing_is_saved(run, tmp_path, source, said):
+    with pytest.raises(BuildError, match=said):
+        run(source)
+    assert not (tmp_path / "results.json").exists()
+    assert nbformat.read(tmp_path / "98_x.ipynb", as_version=4).cells[0].outputs == []
+
+
+def test_measured_prints_its_promise_and_asserts_nothing(capsys, monkeypatch):
+    monkeypatch.delenv("MINIGEN_RESULTS", raising=False)
+    results.measured("distance", 3.0, at_most=2)
+    assert capsys.readouterr().out == "distance: 3   (promised: at most 2)\n"
+
+
+def test_other_lessons_read_the_numbers_by_lesson_and_name():
+    assert results.results()["10_autoencoder"]["convolutional error / PCA error"] <= 0.5
