@@ -34,8 +34,8 @@ images.shape, images.dtype
 
 # %% [markdown]
 # Read it as **(N, C, H, W)**: N pictures, C channels (1 for grey, 3 for red, green and blue), H rows, W columns.
-# PyTorch expects this order everywhere. Other programs put the channels last, and mixing the two up is a classic way to
-# train on garbage, since nothing crashes.
+# PyTorch's layers for images expect this order. Other programs put the channels last, and mixing the two up is a classic
+# way to train on garbage, since often nothing crashes.
 #
 # And this is what one picture looks like from inside. The bright pixels of the ink are the large numbers:
 
@@ -50,8 +50,8 @@ print(levels[0, 0].long().numpy())
 #
 # The file has grey **levels** from 0 (black) to 16 (white). Photographs have levels from 0 to 255. A network should not
 # have to care, so the course keeps every image in **[−1, 1]**: −1 is black, 1 is white, and 0 is the grey in the middle.
-# Why not [0, 1]? Because noise is centred on 0, and in the later lessons pictures are mixed with noise: both should
-# live on the same scale.
+# Why not [0, 1]? Later lessons mix pictures with random numbers that are centred on 0, and both should live on the same
+# scale.
 #
 # **Your turn.** Write `from_levels`. A cell below it checks your answer.
 #
@@ -86,7 +86,8 @@ show.rows(
 
 # %% [markdown]
 # The first row is pale, the second almost black. Nothing crashed! A model would train on either, and only its samples
-# would look strange, days later. This is why the functions of `minigen` look at what they are given, and say so:
+# would look strange, days later. The functions of `minigen` look at what they are given, but they can only notice what
+# leaves the range, as these raw levels do:
 
 # %%
 try:
@@ -126,8 +127,8 @@ show.rows(
 
 # %% [markdown]
 # One more detail hides in this function: **rounding**. Turning a float into a whole number *cuts* it, so 127.9 becomes
-# 127. Without `round`, a picture that is saved and loaded becomes darker each time. Let us measure it, saving and loading
-# the digits 50 times:
+# 127. Without `round`, some levels become one darker whenever a picture is saved and loaded. Let us measure it, saving and
+# loading the digits 50 times:
 
 # %%
 cut, rounded = images.clone(), images.clone()
@@ -158,11 +159,15 @@ from minigen.exercises.lesson_00_start_here import numbers_in_a_batch
 numbers_in_a_batch = check("numbers_in_a_batch", numbers_in_a_batch)
 
 # %% [markdown]
-# Each number takes 4 bytes as float32. That is why batches of large pictures fill a GPU's memory, and why a later part
-# of this course moves diffusion into a space of small codes.
+# Each number takes 4 bytes as float32. For these small pictures that is nothing; with a thousand pixels on each side, a
+# batch is a thousand times larger, and inside a network it grows many times again. That is why a later part of this course
+# makes its pictures in a space of small codes.
 
 # %%
-print(f"{numbers_in_a_batch:,} numbers, {numbers_in_a_batch * 4 / 1e6:.2f} MB")
+megabytes = numbers_in_a_batch * 4 / 1e6
+print(
+    f"{numbers_in_a_batch:,} numbers: {megabytes:.2f} MB; at 1024 × 1024 pixels: {megabytes * 32 * 32:,.0f} MB"
+)
 
 # %% [markdown]
 # ## 4 · Many pictures as one
@@ -176,8 +181,8 @@ show.picture(plain[0], title="16 digits, only reshaped")
 
 # %% [markdown]
 # A reshape never moves numbers; it only cuts the same long row of numbers at other places. In memory, all 64 pixels of
-# the first digit come before the second digit. On the sheet, the first row of *every* digit must come first. So the
-# dimensions have to change places, and `permute` does that.
+# the first digit come before the second digit. On the sheet, the top line of the second digit comes before the second line
+# of the first. So the dimensions have to change places, and `permute` does that.
 #
 # **Your turn.** Write `tile`. When the last row is not full, fill it with black (−1).
 
@@ -188,7 +193,10 @@ from minigen.images import tile
 tile = check("tile", tile)
 
 # %%
-show.picture(tile(images[:200], 25), title="200 digits on one sheet", width=9)
+padded = torch.nn.functional.pad(
+    images[:96], (1, 1, 1, 1), value=-1
+)  # a black frame, so that they stay apart
+show.picture(tile(padded, 16), title="96 digits on one sheet", width=9)
 
 # %% [markdown]
 # Look at the sheet for a moment. These pictures are all different, and yet you would recognise another one at once.

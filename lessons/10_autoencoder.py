@@ -7,7 +7,8 @@
 # You start with the best squeeze that straight lines can do (principal components), find that a linear network learns the
 # very same thing, go beyond it with a convolutional network, and see why neither of them is a generative model yet.
 #
-# About 90 minutes · 8 exercises · needs: lesson 00, matrices, a first idea of gradient descent.
+# About 90 minutes · 8 exercises · needs: lesson 00; matrices and what orthogonal means; mean, variance and covariance; the
+# normal distribution; a first idea of how networks are trained.
 
 # %%
 import torch
@@ -43,11 +44,12 @@ show.rows(
 # along the first, next widest along the second at a right angle to it, and so on.
 #
 # They come from the singular value decomposition (SVD) of the centred data: write the pictures as the rows of a matrix $X$
-# with the mean taken off, then $X = U S V^\top$. Each of the three factors knows something else: about the pictures, about
-# the directions, or about how wide the cloud is. You have to choose.
+# with the mean taken off, then $X = U S V^\top$, where the columns of $U$ and of $V$ are **orthonormal**: of length 1 and at
+# right angles to each other. One factor has a row for each picture, one has a row for each pixel, and one says how wide the
+# cloud is in each direction. Which of them holds the axes?
 #
-# **Your turn.** What goes in: pictures as rows (N, D). What comes out: the mean (D,) and $k$ axes (k, D). The library's
-# version also refuses an impossible `k`; yours need not.
+# **Your turn.** What goes in: pictures as rows (N, D). What comes out: the mean (D,) and $k$ axes (k, D). (Refusing an
+# impossible `k`, as the docstring says, is the library's manner; your version may skip it.)
 
 # %% exercise
 from minigen.autoencoder import pca
@@ -81,9 +83,9 @@ def through_pca(images: Tensor, k: int) -> Tensor:
 show.rows(
     {
         "original": x_test[:10],
-        **{f"{k} numbers": through_pca(x_test[:10], k).clamp(-1, 1) for k in (1, 2, 8, 32)},
+        **{f"k = {k}": through_pca(x_test[:10], k).clamp(-1, 1) for k in (1, 2, 8, 32)},
     },
-    title="Test digits through k principal components",
+    title="Test digits through k principal components",  # k numbers for each picture
 )
 
 # %% [markdown]
@@ -136,6 +138,8 @@ show.curves(
 #
 # $$ z = W_e\,(x - \bar x), \qquad \hat x = \bar x + W_d\, z . $$
 #
+# (`Generative` is the base of all models of this course. It says what a model must have: a `loss`, and later a `sample`.)
+#
 # **Your turn.** The class below has its layers and its loss. Write `encode` and `decode`. Pictures go in as (N, C, H, W),
 # codes are (N, k), and pictures come out in the shape in which they went in.
 
@@ -148,15 +152,16 @@ LinearAutoencoder = check("LinearAutoencoder", LinearAutoencoder)
 # %% [markdown]
 # Gradient descent knows nothing of singular values. It starts with random matrices and makes the error smaller, step by
 # step. Where does it end? The error alone can tell us a little; better to compare the *sheets*: the rows of PCA's axes span
-# a subspace, and so do the columns of the trained $W_d$. How far apart are these two?
+# a flat sheet, a *subspace* (all their sums and multiples), and so do the columns of the trained $W_d$. How far apart are
+# these two?
 #
 # This is what **principal angles** measure. Both matrices may describe the same subspace with quite different rows, so
 # comparing row by row is no use. Instead, find the direction in the one and the direction in the other that are closest:
 # their angle is the first. Then the closest pair at right angles to these, and so on. When all angles are 0, the subspaces
 # are the same.
 #
-# **Your turn**, and this one is worth thinking about with pencil and paper. You have seen both tools that it needs: the SVD
-# above, and `torch.linalg.qr`, which makes the columns of a matrix orthonormal without changing their span.
+# **Your turn**, and this one is worth thinking about with pencil and paper. It needs two tools: the SVD, which you know, and
+# `torch.linalg.qr`, which makes the columns of a matrix orthonormal without changing the subspace that they span.
 
 # %% exercise
 from minigen.autoencoder import principal_angles
@@ -166,7 +171,9 @@ principal_angles = check("principal_angles", principal_angles)
 
 # %% [markdown]
 # Now train, and watch the largest of the eight angles. The loop is the one that every lesson uses: `train` yields after each
-# step, and what happens between two steps is up to us.
+# step, and what happens between two steps is up to us. It asks for a function that gives a batch; here every batch is the
+# whole training set. `budget` is the number of steps in a quick test, in a normal run, and where there is time. And
+# `averaged` is the model with slightly steadier weights; we come back to it.
 
 # %%
 torch.manual_seed(0)
@@ -187,6 +194,10 @@ show.curves(
     log=True,
 )
 
+# %% [markdown]
+# The angle falls until it is nearly 0. The small jumps after that are the steps of the optimizer, which are too large to
+# settle completely.
+
 # %%
 with torch.no_grad():
     linear_error = float(reconstruction_error(x_test, linear.decode(linear.encode(x_test))))
@@ -195,8 +206,9 @@ measured("largest angle between the linear autoencoder and PCA, degrees", found[
 print(f"error on test digits: {linear_error:.3f} linear autoencoder, {pca_errors[8]:.3f} PCA")
 
 # %% [markdown]
-# It found PCA's subspace, without being told about it (Baldi and Hornik, 1989). Its *codes* are other numbers, though: any
-# invertible mixing of the 8 numbers, undone by the decoder, gives the same error. Look at the first axis of each:
+# (`measured` prints a number that this course promises, with the promise.) It found PCA's subspace, without being told about
+# it (Baldi and Hornik, 1989). Its *codes* are other numbers, though: any invertible mixing of the 8 numbers, undone by the
+# decoder, gives the same error. Look at the 8 axes, and at the 8 columns of the network's $W_d$:
 
 # %%
 learned = linear.decoder.weight.detach().T
@@ -211,11 +223,11 @@ show.rows(
 # ## 4 · Beyond flat sheets: a convolutional autoencoder
 #
 # Digits do not lie on a flat sheet. Shift a stroke by one pixel, and the picture moves along a *curve* through the space of
-# pictures; a flat sheet needs many dimensions to contain it. So we bend the sheet: layers with nonlinearities between them,
-# and convolutions, because a stroke looks the same wherever it is.
+# pictures; a flat sheet needs many dimensions to contain it. So we bend the sheet: layers with a nonlinear function between
+# them (here SiLU, a smooth relative of ReLU), and convolutions, because a stroke looks the same wherever it is.
 #
 # This network is given. Read it: twice, the height and the width are halved and the channels doubled; then one linear layer
-# makes 8 numbers, and the decoder goes the same way back.
+# makes 8 numbers, and the decoder goes the same way back. Its last function is `tanh`, which keeps pixels in [−1, 1].
 
 # %%
 from minigen.autoencoder import ConvAutoencoder
@@ -274,8 +286,17 @@ show.bars(
 
 # %% [markdown]
 # The pictures say it too: PCA's reconstructions are a digit with ghosts of other digits, the network's are clean strokes.
-# And where it errs, it errs in another way. Look for a digit that comes back clean, but changed. A strong decoder always
-# draws something plausible; that is a strength, and also how these models lie.
+# And where it errs, it errs in another way. Here are the test digits that it changes most: they come back clean, and some
+# of them as another digit. A strong decoder often draws something plausible even where it is wrong; that is its strength,
+# and also how these models lie.
+
+# %%
+worst = (x_test - through_conv).square().flatten(1).sum(1).topk(12).indices
+show.rows(
+    {"original": x_test[worst], "conv, 8": through_conv[worst]}, title="The 12 worst reconstructions of 359"
+)
+
+# %% [markdown]
 #
 # ## 5 · How small can the file be?
 #
@@ -324,7 +345,8 @@ measured(
 #
 # ## 6 · Is it a generative model?
 #
-# It would be tempting. The decoder turns 8 numbers into a digit, so draw 8 random numbers $z \sim N(0, I)$ and decode:
+# It would be tempting. The decoder turns 8 numbers into a digit, so draw 8 random numbers and decode them. Let each be
+# normally distributed with mean 0 and variance 1, independent of the others; this is written $z \sim N(0, I)$.
 
 # %%
 generator = torch.Generator().manual_seed(1)
@@ -334,19 +356,14 @@ with torch.no_grad():
 show.grid(from_noise[:40], columns=20, title="Decoding N(0, I)")
 
 # %% [markdown]
-# Some are close, most are pale or broken: not digits. To see what happened, look at where the codes of the training digits are. We turn the space of codes
-# so that we see it from its widest side (with your `pca`), and put the random codes into the same map:
+# Some are close, most are pale or broken: not digits. What is different about these codes? One thing is easy to see, how far
+# from 0 they are:
 
 # %%
-centre, directions = pca(codes, 2)
-everything = torch.cat([project(codes, centre, directions), project(noise, centre, directions)])
-kind = ["codes of digits"] * len(codes) + ["drawn from N(0, I)"] * len(noise)
-show.scatter(
-    everything,
-    kind,
-    title="The map of codes",
-    xlabel="first direction of the codes",
-    ylabel="second direction",
+show.histogram(
+    {"codes of digits": codes.norm(dim=1), "drawn from N(0, I)": noise.norm(dim=1)},
+    xlabel="distance of a code from 0",
+    title="The two kinds of codes hardly meet",
 )
 
 # %% exercise
@@ -356,10 +373,12 @@ from minigen.exercises.lesson_10_autoencoder import why_noise_fails
 why_noise_fails = check("why_noise_fails", why_noise_fails)
 
 # %% [markdown]
-# The remedy that suggests itself is to draw codes where the codes *are*: fit a Gaussian to them, with their mean and their
-# covariance, and draw from that one.
+# The remedy that suggests itself is to draw codes where the codes *are*: fit a Gaussian to them, with their mean $\mu$ and
+# their covariance $\Sigma$, and draw from that one. To give noise $\varepsilon$ a covariance, multiply it by a root of it:
 #
 # $$ z = \mu + L\,\varepsilon, \qquad \varepsilon \sim N(0, I), \qquad L L^\top = \Sigma . $$
+#
+# One such $L$ is the *Cholesky factor*, which `torch.linalg.cholesky` computes.
 #
 # **Your turn.** The noise comes in as an argument, one row for each sample, so watch on which side the matrix has to stand.
 
@@ -408,10 +427,11 @@ measured("share of the fitted Gaussian decoded far from every digit", far["fitte
 
 # %% [markdown]
 # The patch works as far as the cloud of codes happens to look like a Gaussian. It was a lucky accident: nothing in the
-# training asked for it. Here is the same map, by digit: the cloud has arms and holes, and a Gaussian puts codes into the
-# holes, where the decoder has never been.
+# training asked for it. Here is a map of the codes, seen from their widest side (with your `pca`): every digit has an arm of
+# its own, with thin places between the arms. A Gaussian knows nothing of arms, and puts codes between them too.
 
 # %%
+centre, directions = pca(codes, 2)
 show.scatter(
     project(codes, centre, directions),
     labels,
@@ -421,14 +441,14 @@ show.scatter(
 )
 
 # %% [markdown]
-# What if the training itself asked the codes to be N(0, I)? Then sampling would be right by construction. That is the idea of
+# What if the training itself asked the codes to look like N(0, I)? Then drawing from N(0, I) would make sense. That is the idea of
 # the **variational autoencoder**, lesson 13.
 #
 # ## What goes wrong in practice
 #
 # - **The code is as wide as the picture.** The network copies its input, the error is 0, and it has learned nothing.
 # - **Mean for sum** in the loss: harmless here, a different model in lesson 13.
-# - **Comparing training errors.** A wide network remembers its training set. Every error in this lesson is on test digits.
+# - **Comparing training errors.** A wide network remembers its training set. Every error that we compared is on test digits.
 # - **Pixels in the wrong range.** The decoder ends in `tanh`, which cannot give 255, nor 1.2.
 # - **Good reconstructions taken for a good generative model.** They are two different questions; you have just seen it.
 #

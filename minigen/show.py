@@ -123,6 +123,24 @@ def bars(values: Mapping[str, float], ylabel: str = "", title: str = "") -> Figu
 
 
 @styled
+def histogram(values: Mapping[str, Tensor], xlabel: str = "", title: str = "", bins: int = 40) -> Figure:
+    """How often values occur: one outline for each name, over the same bins, each of area 1.
+
+    values: {name: (N,) numbers, N >= 1}, on any device.  bins: at least 1.
+    Raises ValueError when there is none.
+    """
+    _check_some("values", values)
+    arrays = {name: v.detach().cpu().double().numpy() for name, v in values.items()}
+    edges = np.histogram_bin_edges(np.concatenate(list(arrays.values())), bins)
+    figure, axes = _plot(xlabel, "share, per unit", title)
+    for i, (name, array) in enumerate(arrays.items()):
+        axes.hist(array, edges, density=True, histtype="stepfilled", color=_colour(i), alpha=0.5, label=name)
+    if len(values) > 1:
+        _legend(axes)
+    return figure
+
+
+@styled
 def scatter(
     points: Tensor,
     labels: Iterable | None = None,

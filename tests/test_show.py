@@ -214,3 +214,24 @@ def test_the_palette_is_readable_on_white():
 
     assert all(1.05 / (luminance(colour) + 0.05) > 2 for colour in show.PALETTE)
     assert len(set(show.PALETTE)) == len(show.PALETTE)
+
+
+def test_a_picture_is_one_image_and_as_wide_as_asked():
+    figure = show.picture(COLOUR[0], title="one", width=3)
+    ((pixels, _),) = drawn(figure)
+    np.testing.assert_allclose(pixels, COLOUR[0].numpy(), atol=1e-6)
+    assert 2.9 < figure.get_size_inches()[0] < 3.3
+    with pytest.raises(ValueError, match=r"one image \(C, H, W\); got \(4, 3, 2, 2\)"):
+        show.picture(COLOUR)
+
+
+def test_a_histogram_gives_every_name_area_one_over_the_same_bins():
+    values = {"narrow": torch.rand(500), "wide": 4 * torch.rand(300)}
+    axes = show.histogram(values, bins=20).axes[0]
+    for patch, array in zip(axes.patches, values.values(), strict=True):
+        xy = patch.get_xy()
+        steps = np.unique(xy[:, 0])
+        assert len(steps) == 21
+        heights, _ = np.histogram(array.double().numpy(), steps, density=True)
+        assert abs((heights * np.diff(steps)).sum() - 1) < 1e-9
+        assert abs(xy[:, 1].max() - heights.max()) < 1e-9

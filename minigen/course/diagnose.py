@@ -38,7 +38,7 @@ def diagnosis(exercise: Exercise, answer: Any, seen: list[Observation]) -> tuple
 def _edit(exercise: Exercise, answer: Any, mine: list[Result]) -> str | None:
     """The one-edit mutant that gives these results, in words.
 
-    Something missing can be named in any code; "`1` were `2`" only in code that has the rest of the statement.
+    Something missing can be named in any code; "`1` were `2`" only in code that has the rest of its line.
     """
     if not all(m.finite for m in mine):
         return None

@@ -17,9 +17,7 @@ from minigen.course.trace import last_line
 from minigen.course.verdict import Outcome, Verdict
 
 SLOWER = 5  # times slower than the library is right, said, and not installed
-REMEDY = (
-    "Create tensors where the input is: with its `.device`, or with `new_full`, `zeros_like` and their like."
-)
+REMEDY = "Create tensors where the input is, with its `.device`, or `new_full`, `zeros_like` and their like."
 NOTICED = 2e-3  # seconds; under this a ratio of two times is noise
 
 
@@ -86,16 +84,14 @@ def device_note(exercise: Exercise, answer: Any) -> str | None:
         return None  # this probe needs values, so the meta device can say nothing
     seen = run(exercise, answer, DRAWS[0], device="meta")
     if seen.error is not None:
-        words = str(seen.error)
-        if "same device" not in words and "is not on the expected device" not in words:
-            return None
-        line = last_line(answer, seen.error)
+        words, line = str(seen.error), last_line(answer, seen.error)
         place = f", in `{line[1]}`" if line else ""
-        return (
-            f"Right, but it would fail on a GPU: tensors of two devices meet{place}. Say `device=x.device`."
-        )
+        if "same device" in words or "is not on the expected device" in words:
+            return f"Right, but it would fail on a GPU: tensors of two devices meet{place}. {REMEDY}"
+        copies = "Cannot copy out of meta tensor" in words
+        return f"Right, but on a GPU it would copy values to the CPU{place}. {REMEDY}" if copies else None
     left = [n for n, v in wanted.values.items() if v.is_meta and not seen.values[n].is_meta]
-    return "Right, but on a GPU its result would be left on the CPU: use `device=x.device`." if left else None
+    return f"Right, but on a GPU its result would be left on the CPU. {REMEDY}" if left else None
 
 
 def _stopped(exercise: Exercise, answer: Any, error: BaseException) -> Verdict | None:

@@ -125,6 +125,10 @@ exercise(
             "That is a batch of grey pictures. A colour picture has three numbers a pixel.",
         ),
         "one picture": (3 * 32 * 32, "That is one picture. The batch holds 64 of them."),
+        "bytes": (
+            64 * 3 * 32 * 32 * 4,
+            "That is how many bytes they take. The question is how many numbers there are.",
+        ),
         "one side": (64 * 3 * 32, "A picture of 32 × 32 has 32 · 32 pixels, not 32."),
     },
     hints=["Write the shape (N, C, H, W) first, then multiply."],
@@ -169,8 +173,9 @@ exercise(
     mistakes={
         "only reshaped": (
             without_permute,
-            "A reshape keeps the order of the numbers in memory, and one picture's rows follow each other there. "
-            "In the sheet, the first row of every picture comes first: the dimensions must change places before.",
+            "A reshape keeps the order of the numbers in memory, where all lines of one picture come before the next "
+            "picture. On the sheet, the top line of the next picture comes before the second line of this one: the "
+            "dimensions must change places first.",
         ),
         "down instead of across": (
             down_the_columns,

@@ -42,6 +42,18 @@ def pca_without_transpose(x, k):
     return mean, vh.T[:k]
 
 
+def pca_standardised(x, k):
+    mean = x.mean(0)
+    _, _, vh = torch.linalg.svd((x - mean) / x.std(0), full_matrices=False)
+    return mean, vh[:k]
+
+
+def pca_scaled(x, k):
+    mean = x.mean(0)
+    _, s, vh = torch.linalg.svd(x - mean, full_matrices=False)
+    return mean, s[:k, None] * vh[:k]
+
+
 def pca_smallest_first(x, k):
     mean = x.mean(0)
     _, vectors = torch.linalg.eigh((x - mean).T @ (x - mean))
@@ -69,15 +81,26 @@ exercise(
         ),
         "left singular vectors": (
             pca_with_left_vectors,
-            "U has a row for every picture. Axes live in the space of pixels, which is where Vh lives.",
+            "Your axes have N numbers, one for each picture. They need D, one for each pixel: that is Vh of the centred "
+            "data with the pictures as rows.",
+        ),
+        "standardised": (
+            pca_standardised,
+            "You divided every pixel by its own spread. Then a pixel that is almost always black counts as much as one in "
+            "the middle, and the axes are others. Only subtract the mean.",
+        ),
+        "axes scaled by the singular values": (
+            pca_scaled,
+            "Your axes are multiplied by the singular values. They should have length 1: they are directions.",
         ),
         "smallest variance first": (
             pca_smallest_first,
-            "These directions vary least: `eigh` sorts upwards. The principal axes are the other end.",
+            "These are the directions in which the data varies least. The principal axes are at the other end: `svd` "
+            "sorts downwards, `eigh` upwards.",
         ),
         "columns for rows": (
             pca_without_transpose,
-            "The h in Vh means that it is transposed already: its rows are the axes.",
+            "You took the first k rows of V. The axes are the columns of V, which are the rows of Vh.",
         ),
     },
     accepts=[pca_by_covariance],
@@ -130,7 +153,7 @@ def probe_reconstruction_error(answer, rng):
 
 exercise(
     target=autoencoder.reconstruction_error,
-    title="Repair: an error that depends on the size of the picture",
+    title="Repair: an error that is not what it says",
     probe=probe_reconstruction_error,
     repair="mean over everything",
     mistakes={
@@ -147,6 +170,10 @@ exercise(
             edited(autoencoder.reconstruction_error, ".flatten(1).sum(1).mean()", ".sum(-1).mean()"),
             "You sum over the last dimension only, the columns of the picture, and average over its rows and channels. "
             "All of a picture's numbers belong in the sum.",
+        ),
+        "mean and sum swapped": (
+            edited(autoencoder.reconstruction_error, ".sum(1).mean()", ".mean(1).sum()"),
+            "You average over the pixels and sum over the pictures. It is the other way round.",
         ),
         "not squared": (
             edited(autoencoder.reconstruction_error, ".square()", ".abs()"),
@@ -175,8 +202,14 @@ def probe_linear(answer, rng):
     n, k = rng.size(6, 9), rng.size(3, 4)
     shape = rng.size(1, 2), rng.size(3, 4), 5
     model = answer(rng.normal(*shape), k)
-    x, z = rng.normal(n, *shape, leaf=True), rng.normal(n, k, leaf=True)
-    return {"codes": model.encode(x), "pictures": model.decode(z)}
+    x, z = rng.normal(n, *shape, leaf="x"), rng.normal(n, k, leaf="z")
+    codes, pictures = model.encode(x), model.decode(z)
+    usable = codes.shape == z.shape and pictures.shape == x.shape
+    return {
+        "codes": codes,
+        "pictures": pictures,
+        "loss": model.loss((x, None)) if usable else x.new_zeros(()),
+    }
 
 
 exercise(
@@ -192,6 +225,11 @@ exercise(
         "mean not added": (
             edited(autoencoder.LinearAutoencoder, "self.mean + self.decoder(z)", "self.decoder(z)"),
             "The mean picture is missing from your reconstruction: code 0 should decode to the mean.",
+        ),
+        "mean of the batch": (
+            edited(autoencoder.LinearAutoencoder, "(x - self.mean).flatten(1)", "(x - x.mean(0)).flatten(1)"),
+            "You subtract the mean of the batch, so the code of a picture depends on the pictures beside it. Use the mean "
+            "that the model was given.",
         ),
         "codes cut off at 0": (
             edited(autoencoder.LinearAutoencoder, "self.encoder((x - self.mean).flatten(1))",
@@ -222,13 +260,13 @@ def probe_principal_angles(answer, rng):
     return {
         "angles": answer(a, rng.normal(k, d)),
         "small angles": answer(2 * a, near),
-        "same": torch.cat(same),
+        "equal subspaces": torch.stack(same),
     }
 
 
 def judge_principal_angles(raw):
     """Angles of 0 are found up to 1e-6 degrees only, since the arccosine is steep there."""
-    return raw | {"same": raw["same"] < 1e-3}
+    return raw | {"equal subspaces": raw["equal subspaces"] < 1e-3}
 
 
 def angles_between_pairs(a, b):
@@ -320,6 +358,16 @@ exercise(
             edited(autoencoder.quantise, "codes.clamp(low, high)", "codes"),
             "A code outside [low, high] gets a level of its own, which the bits cannot tell apart. Limit it first.",
         ),
+        "half the levels": (
+            edited(autoencoder.quantise, "2**bits - 1", "2 ** (bits - 1)"),
+            "You have 2**(bits - 1) steps. With `bits` bits there are 2**bits levels, and one step fewer.",
+        ),
+        "middles of intervals": (
+            lambda codes, low, high, bits: low
+            + (high - low) / 2**bits * (((codes.clamp(low, high) - low) / (high - low) * 2**bits).floor().clamp(max=2**bits - 1) + 0.5),
+            "Your levels are the middles of 2**bits intervals, so `low` and `high` are no levels. Here they are the first "
+            "and the last.",
+        ),
         "not moved back": (
             edited(autoencoder.quantise, "low + step", "step"),
             "Your levels start at 0, not at `low`.",
@@ -342,14 +390,36 @@ exercise(
 
 def probe_sample_gaussian(answer, rng):
     n, k = rng.size(6, 9), rng.size(2, 4)
-    root = rng.normal(k, k + 3, leaf=True)
-    return {"samples": answer(rng.normal(k, leaf=True), root @ root.T / k, rng.normal(n, k))}
+    root = rng.normal(k, k + 3, dtype=torch.float64)
+    mean, noise = rng.normal(k, dtype=torch.float64), rng.normal(n, k, dtype=torch.float64)
+    covariance = root @ root.T / k
+    unit = torch.eye(k, dtype=torch.float64, device=rng.device)
+    samples = answer(mean, covariance, noise)
+    return {
+        "samples": samples,
+        "from unit noise": answer(mean, covariance, unit),
+        "noise": noise,
+        "mean": mean,
+    }
+
+
+def judge_sample_gaussian(raw):
+    """Any root of the covariance will do: what counts is the covariance that samples get, and that they are linear."""
+    root = raw["from unit noise"] - raw["mean"]
+    centre = raw["samples"] - raw["noise"] @ root
+    return {"covariance of the samples": root.T @ root, "samples for noise 0": centre, "noise": raw["noise"]}
+
+
+def sample_by_eigenvectors(mean, covariance, noise):
+    values, vectors = torch.linalg.eigh(covariance)
+    return mean + noise @ (vectors * values.sqrt()).T
 
 
 exercise(
     target=autoencoder.sample_gaussian,
     title="Draw from a Gaussian with a covariance",
     probe=probe_sample_gaussian,
+    judge=judge_sample_gaussian,
     mistakes={
         "factor on the wrong side": (
             edited(autoencoder.sample_gaussian, "factor.T", "factor"),
@@ -364,15 +434,26 @@ exercise(
             lambda mean, covariance, noise: mean + noise * covariance.diagonal().sqrt(),
             "Each number has the right spread, but the numbers are independent of each other: you use only the diagonal.",
         ),
+        "mean inside the product": (
+            lambda mean, covariance, noise: (mean + noise) @ torch.linalg.cholesky(covariance).T,
+            "You add the mean before the product, so it is stretched too. Stretch the noise first, then add the mean.",
+        ),
         "mean forgotten": (
             edited(autoencoder.sample_gaussian, "mean + noise", "noise"),
             "Your samples are centred on 0. Add the mean.",
         ),
     },
-    accepts=[lambda mean, covariance, noise: mean + (torch.linalg.cholesky(covariance) @ noise.T).T],
+    accepts=[
+        lambda mean, covariance, noise: mean + (torch.linalg.cholesky(covariance) @ noise.T).T,
+        sample_by_eigenvectors,
+    ],
+    equivalents={
+        "return mean - noise @ factor.T": "the negative of a root is a root, and noise has no preferred sign"
+    },
     hints=[
-        "In one dimension: mean + σ · noise, where σ is the root of the variance. What is the root of a matrix?",
-        "`torch.linalg.cholesky` gives a lower triangular L with L Lᵀ = covariance.",
+        "In one dimension: mean + σ · noise, where σ is the root of the variance. A matrix has roots too, but not number "
+        "by number: you want L with L Lᵀ = covariance.",
+        "`torch.linalg.cholesky` gives such an L.",
         "If each row of noise is multiplied by a matrix A from the right, the rows have covariance AᵀA.",
     ],
     points=2,
@@ -402,6 +483,8 @@ exercise(
             "Eight numbers were enough to rebuild digits that the model had never seen. What differs is which codes it gets.",
         ),
     },
-    hints=["Compare the two clouds in the map above: where are the codes of digits, and where is N(0, I)?"],
+    hints=[
+        "How far from 0 are the codes of digits, and how far the random ones? Who asked them to be there?"
+    ],
     minutes=3,
 )

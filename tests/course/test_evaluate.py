@@ -248,3 +248,63 @@ def test_a_card_escapes_what_the_learner_wrote(judge, samples):
     html = Card(samples.CATALOGUE["reparameterize"], judge("reparameterize", nasty))._repr_html_()
     assert "<script>" not in html
     assert "<img" not in html
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer", "said"),
+    [
+        ("reparameterize", lambda mu, logvar, eps: right(mu, logvar, eps).detach().numpy(), "a numpy array"),
+        ("pca_axes", lambda x, k: (lambda v: [v, v])(torch.zeros(k, x.shape[1])), "a tuple of 2; a tensor"),
+        ("compression", "2", "it is larger"),
+        ("compression", float("nan"), "A number is wanted"),
+    ],
+)  # fmt: skip
+def test_the_kind_of_a_result_is_looked_at_before_its_values(judge, exercise, answer, said):
+    verdict = judge(exercise, answer)
+    assert verdict.outcome == Outcome.WRONG
+    assert said in verdict.message
+
+
+def test_an_argument_that_matters_only_in_steps_is_not_called_ignored(judge):
+    """A small change of `mu` changes nothing here; that it does not matter would be a false explanation."""
+    message = judge("reparameterize", lambda mu, logvar, eps: (mu / 0.5).floor() + logvar.sin() + eps).message
+    assert "does not depend" not in message
+
+
+def test_an_edit_that_the_learner_cannot_see_in_their_code_is_not_named(judge):
+    def other_words(x, y):
+        difference = x - y
+        return (difference * difference).mean(1).sum() * x.shape[1] / len(x) * 2
+
+    assert "were" not in judge("sum_squares", other_words).message
+
+
+def test_weights_that_are_used_without_a_call_count_as_well(judge):
+    class Functional(nn.Module):
+        def __init__(self, width):
+            super().__init__()
+            self.a, self.b = nn.Linear(6, width), nn.Linear(width, 6)
+
+        def forward(self, x):
+            return self.b((x @ self.a.weight.T + self.a.bias).relu())
+
+    assert judge("TinyAutoencoder", Functional).outcome == Outcome.RIGHT
+
+
+def test_the_example_shows_the_place_that_differs(judge):
+    def last_one_wrong(mu, logvar, eps):
+        z = right(mu, logvar, eps)
+        return torch.cat([z.flatten()[:-1], z.flatten()[-1:] + 1]).view(z.shape)
+
+    rows = dict(judge("reparameterize", last_one_wrong).example)
+    assert rows["yours: `z`"] != rows["wanted: `z`"]
+    assert "…, " in rows["yours: `z`"]
+
+
+def test_a_result_on_the_cpu_made_by_copying_is_noticed(samples):
+    def copies(mu, logvar, eps):
+        z = torch.zeros(mu.shape)
+        z[:] = right(mu, logvar, eps)
+        return z
+
+    assert "copy values to the CPU" in device_note(samples.CATALOGUE["reparameterize"], copies)
