@@ -286,9 +286,9 @@ show.bars(
 
 # %% [markdown]
 # The pictures say it too: PCA's reconstructions are a digit with ghosts of other digits, the network's are clean strokes.
-# And where it errs, it errs in another way. Here are the test digits that it changes most: they come back clean, and some
-# of them as another digit. A strong decoder often draws something plausible even where it is wrong; that is its strength,
-# and also how these models lie.
+# And where it errs, it errs in another way. Here are the test digits that it changes most: some come back smeared, and
+# some come back as another digit. A strong decoder often draws something plausible even where it is wrong; that is its
+# strength, and also how these models lie.
 
 # %%
 worst = (x_test - through_conv).square().flatten(1).sum(1).topk(12).indices
@@ -427,8 +427,8 @@ measured("share of the fitted Gaussian decoded far from every digit", far["fitte
 
 # %% [markdown]
 # The patch works as far as the cloud of codes happens to look like a Gaussian. It was a lucky accident: nothing in the
-# training asked for it. Here is a map of the codes, seen from their widest side (with your `pca`): every digit has an arm of
-# its own, with thin places between the arms. A Gaussian knows nothing of arms, and puts codes between them too.
+# training asked for it. Here is a map of the codes, seen from their widest side (with your `pca`): most digits have a region
+# of their own, with thin places between. A Gaussian knows nothing of regions, and puts codes between them too.
 
 # %%
 centre, directions = pca(codes, 2)
