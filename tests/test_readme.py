@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 
-from minigen.course.results import RESULTS
+from minigen.course.measure import RESULTS
 from minigen.course.script import ROOT, lessons, read
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

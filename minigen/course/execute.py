@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 
 from minigen.core import replacing
 from minigen.course.build import load, save
-from minigen.course.results import RESULTS, broken
+from minigen.course.measure import RESULTS, broken
 from minigen.course.script import BuildError
 
 LARGEST = 1_000_000  # bytes of a solved notebook; larger ones are slow to open and to clone
