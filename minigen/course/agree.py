@@ -21,7 +21,8 @@ class Result:
 
     @property
     def finite(self) -> bool:
-        return self.values is not None and all(bool(torch.isfinite(v).all()) for v in self.values.values())
+        values = None if self.values is None else self.values.values()
+        return values is not None and all(not v.is_meta and bool(torch.isfinite(v).all()) for v in values)
 
 
 def judged(seen: Observation, judge: Callable | None) -> Result:
@@ -39,7 +40,7 @@ def judged(seen: Observation, judge: Callable | None) -> Result:
 
 def close(a: Tensor, wanted: Tensor, tolerance: float = TOLERANCE) -> bool:
     """Whether a is `wanted`: dtype, shape, and every |difference| within tolerance of the largest value."""
-    if a.shape != wanted.shape or a.dtype != wanted.dtype:
+    if a.shape != wanted.shape or a.dtype != wanted.dtype or a.device != wanted.device:
         return False
     a, wanted = (v.double() if not v.is_complex() else torch.view_as_real(v).double() for v in (a, wanted))
     if wanted.numel() == 0:

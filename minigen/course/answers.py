@@ -6,10 +6,12 @@ import contextlib
 import io
 import json
 import linecache
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from IPython.core.inputtransformer2 import TransformerManager
 
 from minigen.course.card import Card
 from minigen.course.catalogue import Exercise
@@ -76,8 +78,8 @@ def _verdict(lesson: Lesson, exercise: Exercise, cells: list[dict]) -> Verdict |
     mine = [c["source"] for c in cells if c["exercise"] == exercise.id and exercise.id in _bound(c["source"])]
     if not mine:
         return None
-    others = [c["source"] for c in cells if c["exercise"] is None and c["check"] is None]
-    namespace = lesson.setup(exercise)
+    others = [c["source"] for c in cells if c["exercise"] != exercise.id and c["check"] is None]
+    namespace = lesson.setup(exercise) | {"check": lambda name, answer: answer}
     wrong = _run(exercise, mine[-1], others, namespace)
     if wrong:
         return wrong
@@ -92,7 +94,7 @@ def _run(exercise: Exercise, source: str, others: list[str], namespace: dict[str
     printed = io.StringIO()
     try:
         with time_limit(DEFINING), contextlib.redirect_stdout(printed):
-            needed = [] if exercise.kind == "predict" else _helpers(source, others, namespace)
+            needed = _helpers(source, others, namespace)
             for i, code in enumerate([*needed, source]):
                 filename = f"<{exercise.id} {i}>"
                 linecache.cache[filename] = (len(code), None, code.splitlines(True), filename)
@@ -113,7 +115,7 @@ def _helpers(source: str, others: list[str], namespace: dict[str, Any]) -> list[
     while missing := wanted - known:
         known |= missing
         for i, statement in enumerate(statements):
-            if i not in chosen and binds(statement) & missing:
+            if i not in chosen and binds(statement) & (missing | {"*"}):
                 chosen.add(i)
                 wanted |= names_used(ast.unparse(statement))
     return [ast.unparse(statements[i]) for i in sorted(chosen)]
@@ -129,8 +131,8 @@ def _bound(source: str) -> set[str]:
     """The names that a cell binds; a cell that does not parse is the learner's all the same."""
     with contextlib.suppress(SyntaxError):
         return {name for s in ast.parse(source).body for name in binds(s)}
-    return {line.split("(")[0].split(":")[0].split()[-1] for line in source.splitlines()
-            if line.startswith(("def ", "class "))}  # fmt: skip
+    return {re.split(r"[(:=]", line)[0].split()[-1] for line in source.splitlines()
+            if re.match(r"(def|class) +\w|\w+ *=", line)}  # fmt: skip
 
 
 def _cells(path: Path) -> tuple[list[dict], Lesson]:
@@ -151,7 +153,7 @@ def _cells(path: Path) -> tuple[list[dict], Lesson]:
         raise Unreadable(f"there is no notebook {path}") from None
     except OSError as error:
         raise Unreadable(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Unreadable(f"{path} is not a notebook: no list of cells was found in it") from None
     return cells, _lesson(path, named)
 
@@ -167,13 +169,22 @@ def _lesson(path: Path, named: Any) -> Lesson:
 
 
 def _plain(source: str | list[str]) -> str:
-    """A cell's text without magics and shell lines, which keep their line so that numbers stay true."""
+    """A cell's text without magics and shell lines, which leave empty lines so that numbers stay true."""
     text = source if isinstance(source, str) else "".join(source)
-    if text.startswith("%%"):
-        return ""
-    return "\n".join(_kept(text.splitlines()))
-
-
-def _kept(lines: list[str]) -> Iterator[str]:
-    for line in lines:
-        yield "" if line.lstrip().startswith(("%", "!")) else line
+    with contextlib.suppress(SyntaxError):
+        ast.parse(text)
+        return text
+    if text.startswith(("%%time", "%%capture")):
+        text = "\n" + text.partition("\n")[2]
+    try:
+        text = TransformerManager().transform_cell(text)  # IPython's own reading: magics become calls
+        statements = ast.parse(text).body
+    except SyntaxError:
+        return text  # the learner's own error
+    lines = text.splitlines()
+    for statement in statements:
+        if "get_ipython()" in ast.unparse(statement):
+            lines[statement.lineno - 1 : statement.end_lineno] = [""] * (
+                statement.end_lineno - statement.lineno + 1
+            )
+    return "\n".join(lines)

@@ -104,8 +104,10 @@ def show(value: Any, beside: torch.Tensor | None = None, most: int = 6) -> str:
     if not isinstance(value, torch.Tensor):
         words = repr(value)
         return words if len(words) <= 60 else f"{words[:57]} …"
+    if value.is_meta:
+        return f"{tuple(value.shape)} on the device meta, without values"
     flat, first = value.detach().flatten(), 0
-    if beside is not None and beside.shape == value.shape and value.numel():
+    if beside is not None and (beside.shape, beside.device) == (value.shape, value.device) and value.numel():
         far = (flat.double() - beside.detach().flatten().double()).abs().nan_to_num(nan=torch.inf)
         first = int((far > 1e-4 * flat.double().abs().max()).int().argmax())
     numbers = flat[first : first + most].tolist()

@@ -102,7 +102,7 @@ def _edits(statement: ast.stmt) -> Iterator[tuple[str, ast.stmt | None]]:
         yield f"`{_short(statement)}` were missing", None
     if isinstance(statement, ast.AugAssign) and type(statement.op) in OTHER_OPERATOR:
         other = OTHER_OPERATOR[type(statement.op)]
-        yield f"`{_sign(statement.op)}=` were `{SIGNS[other]}=`", _set(statement, [], "op", other())
+        yield f"`{_sign(statement.op)}=` were `{SIGNS[other]}=`", _set(statement, "op", other())
     for path, node in _expressions(statement):
         for edit, new in _replacements(node):
             yield edit, _put(statement, path, new)
@@ -200,7 +200,7 @@ def _put(statement: ast.stmt, path: list, new: ast.expr) -> ast.stmt:
     return changed
 
 
-def _set(statement: ast.stmt, path: list, name: str, value: Any) -> ast.stmt:
+def _set(statement: ast.stmt, name: str, value: Any) -> ast.stmt:
     changed = copy.deepcopy(statement)
     setattr(changed, name, value)
     return changed

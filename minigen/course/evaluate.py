@@ -13,7 +13,7 @@ from minigen.course.observe import Observation
 from minigen.course.predict import predicted
 from minigen.course.relations import returned
 from minigen.course.runs import DRAWS, reference, result, run
-from minigen.course.trace import last_line
+from minigen.course.trace import last_line, words
 from minigen.course.verdict import Outcome, Verdict
 
 SLOWER = 5  # times slower than the library is right, said, and not installed
@@ -41,6 +41,7 @@ def evaluate(exercise: Exercise, answer: Any, stuck: Callable[[], None] = lambda
 
 def _tried(exercise: Exercise, answer: Any, stuck: Callable[[], None]) -> Verdict:
     """The verdict on an answer that is the learner's and must be run."""
+    wanted = [reference(exercise, draw) for draw in DRAWS]  # first, before the answer can spoil anything
     seen: list[Observation] = []
     for draw in DRAWS:
         seen.append(run(exercise, answer, draw, stuck))
@@ -49,7 +50,6 @@ def _tried(exercise: Exercise, answer: Any, stuck: Callable[[], None]) -> Verdic
             verdict.printed = seen[0].printed
             verdict.example = inputs(seen[-1].calls[-1]) if seen[-1].calls else []
             return verdict
-    wanted = [reference(exercise, draw) for draw in DRAWS]
     pairs = [(result(exercise, s), result(exercise, w)) for s, w in zip(seen, wanted, strict=True)]
     same = all(agree(mine, theirs, exercise.tolerance) for mine, theirs in pairs)
     if same and not returned(seen[0], wanted[0]):
@@ -84,11 +84,11 @@ def device_note(exercise: Exercise, answer: Any) -> str | None:
         return None  # this probe needs values, so the meta device can say nothing
     seen = run(exercise, answer, DRAWS[0], device="meta")
     if seen.error is not None:
-        words, line = str(seen.error), last_line(answer, seen.error)
+        said, line = words(seen.error), last_line(answer, seen.error)
         place = f", in `{line[1]}`" if line else ""
-        if "same device" in words or "is not on the expected device" in words:
+        if "same device" in said or "is not on the expected device" in said:
             return f"Right, but it would fail on a GPU: tensors of two devices meet{place}. {REMEDY}"
-        copies = "Cannot copy out of meta tensor" in words
+        copies = "Cannot copy out of meta tensor" in said
         return f"Right, but on a GPU it would copy values to the CPU{place}. {REMEDY}" if copies else None
     left = [n for n, v in wanted.values.items() if v.is_meta and not seen.values[n].is_meta]
     return f"Right, but on a GPU its result would be left on the CPU. {REMEDY}" if left else None
@@ -104,11 +104,10 @@ def _stopped(exercise: Exercise, answer: Any, error: BaseException) -> Verdict |
         return Verdict(Outcome.TIMED_OUT, f"You stopped it{place}.")
     if line is None and not _inside(error):
         return None
-    if line is None and isinstance(error, TypeError) and "argument" in str(error):
-        return Verdict(
-            Outcome.RAISED, f"It could not be called as `{exercise.id}{exercise.signature}`: {error}."
-        )
-    return Verdict(Outcome.RAISED, f"{type(error).__name__}{place}" + (f"\n{error}" if str(error) else ""))
+    if line is None and isinstance(error, TypeError) and _at_the_call(error):
+        said = f"It could not be called as `{exercise.id}{exercise.signature}`: {words(error)}."
+        return Verdict(Outcome.RAISED, said)
+    return Verdict(Outcome.RAISED, f"{type(error).__name__}{place}\n{words(error)}".strip())
 
 
 def _inside(error: BaseException) -> bool:
@@ -116,3 +115,8 @@ def _inside(error: BaseException) -> bool:
     frames = traceback.extract_tb(error.__traceback__)
     names = {f.name for f in frames if f.filename == observing.__file__}
     return bool(names & {"__call__", "_construct", "watched"})
+
+
+def _at_the_call(error: BaseException) -> bool:
+    """Whether the arguments did not fit, so that the answer did not even begin."""
+    return traceback.extract_tb(error.__traceback__)[-1].filename == observing.__file__

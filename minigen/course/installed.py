@@ -12,6 +12,8 @@ _answers: dict[int, tuple[Any, Any]] = {}  # id of the library's object: (that o
 def install(target: Any, answer: Any) -> None:
     """From now on the library runs on `answer` wherever it used `target`."""
     uninstall(target)
+    if any(value is answer for module in _library_modules() for value in list(vars(module).values())):
+        return  # it is the library's already, under another name, and could not be told apart afterwards
     _answers[id(target)] = (target, answer)
     _replace(target, answer)
 
@@ -37,11 +39,16 @@ def pristine() -> Iterator[None]:
 
 def _replace(old: Any, new: Any) -> None:
     """Every module attribute of the library that is `old` becomes `new`."""
-    for name, module in list(sys.modules.items()):
-        if isinstance(module, types.ModuleType) and of_library(name):
-            for key, value in list(vars(module).items()):
-                if value is old:
-                    setattr(module, key, new)
+    for module in _library_modules():
+        for key, value in list(vars(module).items()):
+            if value is old:
+                setattr(module, key, new)
+
+
+def _library_modules() -> list[types.ModuleType]:
+    return [
+        m for name, m in sys.modules.copy().items() if of_library(name) and isinstance(m, types.ModuleType)
+    ]
 
 
 def of_library(module: str) -> bool:

@@ -1,5 +1,6 @@
 """Stops code that runs too long, wherever it runs: main thread or not, with signals or without."""
 
+import contextlib
 import ctypes
 import signal
 import threading
@@ -65,5 +66,7 @@ def _thread_alarm(seconds: float) -> Iterator[None]:
     try:
         yield
     finally:
-        with lock:
-            done.set()
+        while not done.is_set():  # the exception may be delivered even here
+            with contextlib.suppress(TimedOut), lock:
+                done.set()
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(target, None)  # one that was set and not delivered yet

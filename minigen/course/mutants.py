@@ -67,7 +67,7 @@ def scores(chosen: list[Exercise] | None = None) -> list[Score]:
     """The scores of these exercises (all), from the cache where nothing that decides them has changed."""
     cache = json.loads(CACHE.read_text()) if CACHE.exists() else {}
     known = {}
-    for exercise in [e for e in chosen or exercises() if e.kind != "predict"]:
+    for exercise in [e for e in (exercises() if chosen is None else chosen) if e.kind != "predict"]:
         key = _fingerprint(exercise)
         known[key] = cache.get(key) or asdict(score(exercise))
     with replacing(CACHE) as temporary:

@@ -18,10 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from minigen.course.limits import TimedOut, time_limit
+from minigen.course.limits import time_limit
 from minigen.course.rng import Rng
 from minigen.course.weights import Weights
 
+MOST_PRINTED = 10_000  # characters
 GRADIENT = "∂"  # "∂0" is the name of the gradient by the first leaf among the values of an observation
 
 
@@ -60,6 +61,7 @@ class Watched:
 
     def __init__(self, answer: Callable, signature: inspect.Signature, seen: Observation, weights: Weights):
         self._answer, self._signature, self._seen, self._weights = answer, signature, seen, weights
+        self._inside = False
 
     def __call__(self, *args, **kwargs):
         if isinstance(self._answer, type):
@@ -73,18 +75,23 @@ class Watched:
             instance = self._answer(*args, **kwargs)
         if isinstance(instance, nn.Module):
             self._weights.settle(instance)
-            self._watch_forward(instance)
+            instance.__class__ = self._watched_class()
         return instance
 
-    def _watch_forward(self, model: nn.Module) -> None:
-        forward, signature = model.forward, inspect.signature(model.forward)
+    def _watched_class(self) -> type:
+        """The answer's class with every public method written down; deep copies are watched too."""
+        methods = {n: m for n, m in vars(self._answer).items() if n[0] != "_" and inspect.isfunction(m)}
+        return type(self._answer.__name__, (self._answer,), {n: self._watched(m) for n, m in methods.items()})
 
-        def watched(*args, **kwargs):
-            with self._recorded(signature, args, kwargs) as call:
-                call.result = forward(*args, **kwargs)
+    def _watched(self, method: Callable) -> Callable:
+        signature = inspect.signature(method)
+
+        def watched(instance, *args, **kwargs):
+            with self._recorded(signature, (instance, *args), kwargs) as call:
+                call.result = method(instance, *args, **kwargs)
             return call.result
 
-        model.forward = watched
+        return watched
 
     @contextlib.contextmanager
     def _recorded(self, signature: inspect.Signature, args, kwargs) -> Iterator[Call]:
@@ -93,6 +100,7 @@ class Watched:
         except TypeError:
             named = {f"argument {i + 1}": a for i, a in enumerate(args)} | kwargs
         before = {name: a.detach().clone() for name, a in named.items() if isinstance(a, Tensor)}
+        named.pop("self", None)
         call = Call(named | before)
         self._seen.calls.append(call)
         with self._clocked():
@@ -102,11 +110,22 @@ class Watched:
 
     @contextlib.contextmanager
     def _clocked(self) -> Iterator[None]:
-        start = time.perf_counter()
+        start, outermost = time.perf_counter(), not self._inside
+        self._inside = True
         try:
             yield
         finally:
-            self._seen.seconds += time.perf_counter() - start
+            if outermost:  # a method that calls another is not counted twice
+                self._inside = False
+                self._seen.seconds += time.perf_counter() - start
+
+
+class Capped(io.StringIO):
+    """Keeps the beginning of what is printed, however much it is."""
+
+    def write(self, text: str) -> int:
+        super().write(text[: max(0, MOST_PRINTED - self.tell())])
+        return len(text)
 
 
 def observe(
@@ -119,7 +138,7 @@ def observe(
     """
     rng, weights, seen = Rng(seed, device), Weights(seed), Observation()
     watched = Watched(answer, signature, seen, weights)
-    printed = io.StringIO()
+    printed = Capped()
     with _isolated(seed), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         untouched = _random_state()
         try:
@@ -127,7 +146,7 @@ def observe(
                 raw = probe(watched, rng)
                 seen.values = {name: _as_tensor(name, value) for name, value in raw.items()}
                 _add_gradients(seen, rng, seed)
-        except (Exception, TimedOut, KeyboardInterrupt, SystemExit) as error:
+        except BaseException as error:  # whatever an answer raises is an observation
             seen.error = error
         seen.drew = _random_state() != untouched
     seen.values = {name: value.detach() for name, value in seen.values.items()}
@@ -170,6 +189,8 @@ def _same(a: Tensor, b: Tensor) -> bool:
 
 def _as_tensor(name: str, value: Any) -> Tensor:
     if isinstance(value, Tensor):
+        if value.layout is not torch.strided or value.is_quantized:
+            raise TypeError(f"{name} should be an ordinary tensor; it is sparse or quantised")
         return value
     if isinstance(value, (bool, int, float)):
         return torch.as_tensor(value)
@@ -188,6 +209,7 @@ def _isolated(seed: int) -> Iterator[None]:
     """Leaves no trace of a run in random states, gradient mode and default dtype, and no warning."""
     states = random.getstate(), np.random.get_state(), torch.get_default_dtype()
     cards = range(torch.cuda.device_count())
+    default = torch.get_default_device()
     with torch.random.fork_rng(cards), torch.enable_grad(), warnings.catch_warnings(action="ignore"):
         random.seed(seed), np.random.seed(seed), torch.manual_seed(seed)
         try:
@@ -196,3 +218,5 @@ def _isolated(seed: int) -> Iterator[None]:
             random.setstate(states[0])
             np.random.set_state(states[1])
             torch.set_default_dtype(states[2])
+            if torch.get_default_device() != default:
+                torch.set_default_device(default)

@@ -25,11 +25,20 @@ def predicted(exercise: Exercise, answer: Any) -> Verdict:
 def _plainly(exercise: Exercise, answer: Any) -> str:
     if isinstance(exercise.expected, str):
         choices = sorted({str(m.answer) for m in exercise.mistakes} | {exercise.expected})
-        return f"Choose one of {', '.join(map(repr, choices))}; got {answer!r}."
+        return f"Choose one of {', '.join(map(repr, choices))}; got {shown(answer)}."
     number = _number(answer)
     if number is None or math.isnan(number):
-        return f"A number is wanted; got {answer!r}."
+        return f"A number is wanted; got {shown(answer)}."
     return f"Not {number:g}: it is {'smaller' if number > exercise.expected else 'larger'}."
+
+
+def shown(answer: Any) -> str:
+    """What came, in a few characters."""
+    try:
+        said = repr(answer)
+    except Exception:
+        return f"a {type(answer).__name__}"
+    return said if len(said) <= 60 else f"{said[:60]} …"
 
 
 def _equal(answer: Any, expected: Any) -> bool:
@@ -42,6 +51,6 @@ def _equal(answer: Any, expected: Any) -> bool:
 
 
 def _number(answer: Any) -> float | None:
-    with contextlib.suppress(TypeError, ValueError, RuntimeError):
+    with contextlib.suppress(Exception):  # anything can be written there
         return float(answer)
     return None

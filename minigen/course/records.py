@@ -28,10 +28,13 @@ def path() -> Path:
 def read() -> dict[str, dict]:
     """{exercise id: record}; empty when there is none. An unreadable file is put aside, never overwritten."""
     try:
-        return json.loads(path().read_text(encoding="utf-8"))
+        state = json.loads(path().read_text(encoding="utf-8"))
+        if isinstance(state, dict) and all(isinstance(entry, dict) for entry in state.values()):
+            return state
+        raise ValueError("it is no record of progress")
     except FileNotFoundError:
         return {}
-    except (ValueError, OSError):
+    except ValueError:
         aside = path().with_name(f".progress.unreadable.{time.strftime('%Y%m%d-%H%M%S')}.json")
         os.replace(path(), aside)
         print(f"{path()} could not be read; it is now {aside.name}, and progress starts anew.")
@@ -59,9 +62,7 @@ def record(exercise: Exercise, verdict: Verdict) -> None:
     if verdict.outcome in (Outcome.NOT_ATTEMPTED, Outcome.NOT_YOURS):
         return
     with _changing() as state:
-        entry = state.setdefault(
-            exercise.id, {"lesson": exercise.lesson, "attempts": 0, "hints": 0, "mistakes": []}
-        )
+        entry = _entry(state, exercise)
         entry.setdefault("first", str(verdict.outcome))
         entry["attempts"] = entry.get("attempts", 0) + 1
         entry["last"] = str(verdict.outcome)
@@ -73,9 +74,7 @@ def record(exercise: Exercise, verdict: Verdict) -> None:
 def next_hint(exercise: Exercise) -> int:
     """The number of the next hint to show, counted from 0; after the last one it stays there."""
     with _changing() as state:
-        entry = state.setdefault(
-            exercise.id, {"lesson": exercise.lesson, "attempts": 0, "hints": 0, "mistakes": []}
-        )
+        entry = _entry(state, exercise)
         shown = min(entry.get("hints", 0), len(exercise.hints) - 1)
         entry["hints"] = shown + 1
     return shown

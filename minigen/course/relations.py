@@ -12,6 +12,7 @@ from torch import Tensor
 
 from minigen.course.agree import Result, close
 from minigen.course.observe import GRADIENT, Observation
+from minigen.course.trace import words
 
 Pairs = list[tuple[Tensor, Tensor]]  # (learner's, wanted) of one array, on every draw
 
@@ -24,7 +25,9 @@ def facts(
     tolerance: float,
 ) -> tuple[str, bool]:
     """(what is true of the result, whether that already says what to look for)."""
-    if said := returned(seen[0], wanted[0]) or _layers(seen[0], wanted[0]):
+    if said := returned(seen[0], wanted[0]):
+        return said, True
+    if seen[0].error is None and (said := _layers(seen[0], wanted[0])):
         return said, True
     if any(m.values is None for m in mine):
         return _unusable(seen[0], wanted[0]), True
@@ -114,7 +117,7 @@ def _unusable(seen: Observation, wanted: Observation) -> str:
         names = _list(sorted(changed))
         return f"Your code changes its argument {names} in place; its old value is still needed."
     if seen.error is not None:
-        return f"Your result could not be used: {seen.error}."
+        return f"Your result could not be used: {words(seen.error)}."
     for name, value in wanted.values.items():
         got = seen.values.get(name)
         if got is None:
@@ -129,6 +132,8 @@ def _modified(mine: list[Result], theirs: list[Result]) -> str:
     if changed:
         return f"The values are right, but your code changes its argument {_list(sorted(changed))} in place."
     missed = set().union(*(t.modified for t in theirs)) - set().union(*(m.modified for m in mine))
+    if not missed:
+        return "The values are almost what is wanted, but not close enough."
     return f"The argument {_list(sorted(missed))} should be changed in place; your code leaves it as it was."
 
 
@@ -163,6 +168,8 @@ def _form(pairs: Pairs) -> str | None:
     if all(w.ndim > 1 and a.shape == w.mT.shape and close(a, w.mT) for a, w in pairs):
         return "transposed"
     for a, w in pairs:
+        if a.device != w.device:
+            return f"it is on the device {a.device}; {w.device} was wanted"
         if a.shape != w.shape:
             return f"the shape is {tuple(a.shape)}; {tuple(w.shape)} was wanted"
         if a.dtype != w.dtype:

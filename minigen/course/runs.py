@@ -25,6 +25,8 @@ def run(
 def reference(exercise: Exercise, draw: int) -> Observation:
     """The library's own run; an error here is the exercise's fault, never the learner's."""
     seen = run(exercise, exercise.target, draw)
+    if isinstance(seen.error, KeyboardInterrupt):
+        raise seen.error
     if seen.error is not None:
         raise RuntimeError(f"exercise {exercise.id!r} fails on the library's own answer") from seen.error
     return seen
@@ -54,5 +56,6 @@ def _cast(mine: Result, theirs: Result) -> Result:
     """My values in the dtypes of theirs: a mistake is the same mistake in float64."""
     if mine.values is None:
         return mine
-    kinds = {name: v.dtype for name, v in theirs.values.items()}
-    return Result({name: v.to(kinds.get(name, v.dtype)) for name, v in mine.values.items()}, mine.modified)
+    kinds = {name: v.dtype for name, v in theirs.values.items() if v.is_floating_point()}
+    cast = {n: v.to(kinds[n]) if n in kinds and not v.is_complex() else v for n, v in mine.values.items()}
+    return Result(cast, mine.modified)

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jupytext
-
 from minigen.course.catalogue import Exercise, find
 from minigen.course.source import module_globals, names_used, text
 
@@ -44,11 +42,13 @@ class Lesson:
 
     def setup(self, exercise: Exercise) -> dict[str, Any]:
         """The names that the lesson's imports and earlier exercises bind, in the library's version."""
-        return _bound_before(self, exercise)
+        return {name: value for name, value in _bound_before(self, exercise).items() if value is not REBOUND}
 
 
 def read(path: Path) -> Lesson:
     """The lesson that a percent script describes."""
+    import jupytext  # here, because only a build needs it, and a learner's session should not wait for it
+
     cells: list[Cell] = []
     for raw in jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent").cells:
         before = cells[-1] if cells else None

@@ -6,6 +6,8 @@ the card says which.
 
 import contextlib
 import os
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -37,24 +39,29 @@ def check(name: str, answer: Any) -> Any:
     if answer is exercise.target and not _notebook():
         return _library(exercise)  # a lesson run as a script is an ordinary program
     _last[:] = [exercise]
+    wanted, out = _strict(), sys.stdout  # the terminal or cell, which a run of the answer does not have
     with pristine():
-        verdict = evaluate(exercise, answer, stuck=lambda: print(STUCK))
+        verdict = _verdict(exercise, answer, stuck=lambda: print(STUCK, file=out, flush=True))
         _show(Card(exercise, verdict))
         if verdict.outcome is Outcome.RIGHT and (words := device_note(exercise, answer)):
             _show(Note(words))  # after the card, which must not wait for it
-    _enforce(exercise, verdict)
     _record(exercise, verdict)
     if exercise.kind == "predict" or not verdict.fits:
         uninstall(exercise.target)
-        return _library(exercise)
-    install(exercise.target, answer)
-    return answer
+    else:
+        install(exercise.target, answer)
+    if wanted and verdict.outcome is not wanted:
+        raise NotAccepted(f"{exercise.id} is {verdict.outcome}, not {wanted}. {verdict.message}")
+    return answer if verdict.fits and exercise.kind != "predict" else _library(exercise)
 
 
 def hint(name: str | None = None) -> None:
     """Shows the next hint of an exercise (of the last one checked, when none is named)."""
     exercise = _named(name)
-    i = records.next_hint(exercise)
+    try:
+        i = records.next_hint(exercise)
+    except (OSError, TimeoutError):  # nothing can be remembered there, so the first one is shown
+        i = 0
     print(f"Hint {i + 1} of {len(exercise.hints)} for {exercise.id}: {exercise.hints[i]}")
 
 
@@ -95,18 +102,23 @@ def _show(card: Card | Note) -> None:
     display(card)
 
 
-def _strict() -> str:
-    """The only outcome that does not raise; empty: none raises."""
-    return (
-        "right"
-        if os.environ.get("NBGRADER_EXECUTION")
-        else os.environ.get("MINIGEN_STRICT", "").replace("-", " ")
-    )
+def _strict() -> Outcome | None:
+    """The only outcome that does not raise; None: none raises."""
+    if os.environ.get("NBGRADER_EXECUTION"):
+        return Outcome.RIGHT
+    name = os.environ.get("MINIGEN_STRICT", "")
+    if name not in ("", "right", "not-attempted"):
+        raise ValueError(f"MINIGEN_STRICT should be right or not-attempted; got {name!r}")
+    return Outcome(name.replace("-", " ")) if name else None
 
 
-def _enforce(exercise: Exercise, verdict: Verdict) -> None:
-    if (wanted := _strict()) and verdict.outcome is not Outcome(wanted):
-        raise NotAccepted(f"{exercise.id} is {verdict.outcome}, not {wanted}. {verdict.message}")
+def _verdict(exercise: Exercise, answer: Any, stuck: Callable[[], None]) -> Verdict:
+    """The verdict; a fault of the check itself is said, and never breaks the lesson."""
+    try:
+        return evaluate(exercise, answer, stuck)
+    except Exception as error:
+        said = f"The check itself failed here ({type(error).__name__}): please report it with your code."
+        return Verdict(Outcome.RAISED, said)
 
 
 def _record(exercise: Exercise, verdict: Verdict) -> None:
@@ -120,6 +132,5 @@ def _record(exercise: Exercise, verdict: Verdict) -> None:
 
 
 exercises()  # read now, so that the first check of a session does not wait for it
-if _notebook():  # nor for the seconds that the first use of these takes
+if _notebook():  # nor for the seconds that torch takes to load what this device and its optimizers need
     torch.empty(1, device="meta") + 1
-    torch.optim.SGD([torch.zeros(1)])

@@ -29,3 +29,12 @@ def cells(answer: Any) -> set[str]:
     helpers = [names.get(name) for code, names in codes for name in code.co_names]
     codes += [(h.__code__, h.__globals__) for h in helpers if inspect.isfunction(h)]
     return {code.co_filename for code, _ in codes if not code.co_filename.startswith(LIBRARY)}
+
+
+def words(error: BaseException, most: int = 400) -> str:
+    """What an error says, cut when it is long; an error may fail even at that."""
+    try:
+        said = str(error)
+    except Exception:
+        return f"a {type(error).__name__} that cannot be printed"
+    return said if len(said) <= most else f"{said[:most]} …"

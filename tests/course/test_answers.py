@@ -141,3 +141,44 @@ def test_the_record_of_an_answer_is_json(changed):
     records = json.loads(json.dumps([c.record for c in checked]))
     assert [r["points"] for r in records] == [1, 1, 0, 2]
     assert answers.table(checked).endswith("4 of 4 right, 4 of 4 points")
+
+
+@pytest.mark.parametrize("script", sorted(LESSONS.glob("*.py")), ids=lambda p: p.stem)
+def test_a_right_answer_counts_though_no_other_exercise_was_attempted(script, tmp_path):
+    student = nbformat.read(LESSONS / f"{script.stem}.ipynb", as_version=4)
+    solved = nbformat.read(SOLUTIONS / f"{script.stem}.ipynb", as_version=4)
+    for i, cell in enumerate(student.cells):
+        if exercise := cell.metadata.get("minigen", {}).get("exercise"):
+            only = nbformat.from_dict(student)
+            only.cells = [*student.cells[:i], solved.cells[i], *student.cells[i + 1 :]]
+            nbformat.write(only, tmp_path / "notebook.ipynb")
+            right = [c.exercise.id for c in answers.check_notebook(tmp_path / "notebook.ipynb") if c.right]
+            assert right == [exercise]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "%%time\ndef tile(images, columns):\n    return lay(images, columns)",
+        "files = !ls\ntile?\ndef tile(images, columns):\n    return lay(images, columns\n        % 1000)",
+        "from math import *\ndef tile(images, columns):\n    return lay(images, int(floor(columns)))",
+        "def tile(images, columns):\n    return lay(images, columns)\ntile = check('tile', tile)",
+    ],
+)
+def test_what_works_in_jupyter_works_here(changed, code):
+    """`lay` is a helper that stands in the cell of another exercise."""
+
+    def change(notebook):
+        source(notebook, "tile").source = code
+        helper = "\n\nfrom minigen.exercises.lesson_00_start_here import by_rows_of_pictures as lay"
+        source(notebook, "from_levels").source += helper
+
+    assert outcomes(changed(change)) == ALL_RIGHT
+
+
+def test_a_prediction_may_use_names_of_other_cells(changed):
+    def change(notebook):
+        notebook.cells.insert(0, nbformat.v4.new_code_cell("SIDE = 32"))
+        source(notebook, "numbers_in_a_batch").source = "numbers_in_a_batch = 64 * 3 * SIDE**2"
+
+    assert outcomes(changed(change)) == ALL_RIGHT

@@ -1,5 +1,8 @@
 """Outcomes and diagnoses, on answers that a learner might write and that are in no list of mistakes."""
 
+import copy
+import dataclasses
+import inspect
 import time
 
 import pytest
@@ -9,6 +12,7 @@ from torch import nn
 from minigen.course import runs
 from minigen.course.card import Card
 from minigen.course.evaluate import device_note, evaluate
+from minigen.course.observe import observe
 from minigen.course.verdict import Outcome
 
 
@@ -308,3 +312,72 @@ def test_a_result_on_the_cpu_made_by_copying_is_noticed(samples):
         return z
 
     assert "copy values to the CPU" in device_note(samples.CATALOGUE["reparameterize"], copies)
+
+
+class Unprintable(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("error", [GeneratorExit, SystemExit, Unprintable, RecursionError])
+def test_whatever_an_answer_raises_becomes_a_card(judge, error):
+    def answer(mu, logvar, eps):
+        raise error
+
+    verdict = judge("reparameterize", answer)
+    assert verdict.outcome == Outcome.RAISED
+    assert error.__name__ in verdict.message
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        lambda z: z.to_sparse(),
+        lambda z: z.to("meta"),
+        lambda z: (row for row in z),
+        lambda z: z.to(torch.complex64),
+        lambda z: [[1]],
+    ],
+)
+def test_a_strange_result_is_wrong_and_never_breaks_the_check(judge, result):
+    verdict = judge("reparameterize", lambda mu, logvar, eps: result(right(mu, logvar, eps).detach()))
+    assert verdict.outcome == Outcome.WRONG
+    assert verdict.message
+
+
+def test_a_result_that_is_only_almost_right_is_said_to_be_that(samples):
+    exercise = samples.CATALOGUE["reparameterize"]
+    strict = dataclasses.replace(exercise, tolerance=1e-6)
+    almost = evaluate(strict, lambda mu, logvar, eps: right(mu, logvar, eps) * 1.00003)
+    assert almost.outcome == Outcome.WRONG
+    assert "not what is wanted" in almost.message or "times the wanted one" in almost.message
+
+
+def test_endless_printing_is_kept_only_to_its_beginning(judge):
+    def floods(mu, logvar, eps):
+        for _ in range(200):
+            print("x" * 100_000)
+        return right(mu, logvar, eps)
+
+    assert len(judge("reparameterize", floods).printed) == 10_000
+
+
+def test_methods_other_than_forward_are_watched_too(samples):
+    """In time, in what they modify, and in deep copies."""
+
+    def probe(answer, rng):
+        model = copy.deepcopy(answer(3))
+        x = rng.normal(rng.size(2, 5), 6)
+        return {"code": model.encode(x)}
+
+    class Model(samples.TinyAutoencoder):
+        def encode(self, x):
+            time.sleep(0.01)
+            x.mul_(2)
+            return self.encoder(x)
+
+    seen = observe(probe, Model, inspect.signature(Model), 0, device="cpu", seconds=5)
+    assert seen.error is None
+    assert seen.modified == {"x"}
+    assert seen.seconds > 0.009
+    assert [list(c.arguments) for c in seen.calls] == [["x"]]

@@ -1,11 +1,12 @@
 """check, hint and solution as a learner meets them; what stays in the library; strict mode."""
 
 import threading
+import time
 
 import pytest
 import torch
 
-from minigen.course import catalogue, installed, records, session
+from minigen.course import catalogue, installed, limits, records, runs, session
 from minigen.course.records import read
 
 
@@ -170,3 +171,84 @@ def test_progress_that_cannot_be_saved_costs_a_sentence_and_not_the_card(lesson,
     assert "✓ right" in said
     assert "could not be saved" in said
     assert "No space left" in said
+
+
+def test_a_call_that_cannot_be_stopped_is_reported_where_the_learner_looks(lesson, capsys, monkeypatch):
+    monkeypatch.setattr(limits, "GRACE", 0.1)
+    monkeypatch.setattr(runs, "LIMIT", 0.1)
+    start = time.monotonic()
+
+    def stubborn(mu, logvar, eps):
+        while time.monotonic() < start + 0.8:
+            try:
+                time.sleep(0.01)
+            except BaseException:
+                continue
+        return right(mu, logvar, eps)
+
+    session.check("reparameterize", stubborn)
+    said = capsys.readouterr().out
+    assert "Interrupt it with the ■ button" in said.split("reparameterize")[0]
+
+
+def test_a_right_answer_with_a_device_fault_gets_its_note_after_the_card(lesson, capsys):
+    session.check("reparameterize", lambda mu, logvar, eps: right(mu, logvar, eps) + torch.zeros(mu.shape))
+    said = capsys.readouterr().out
+    assert said.index("✓ right") < said.index("would fail on a GPU")
+
+
+def test_a_fault_of_the_check_itself_costs_the_lesson_nothing(lesson, capsys, monkeypatch):
+    def broken(*_):
+        raise IndexError
+
+    monkeypatch.setattr(session, "evaluate", broken)
+    assert session.check("reparameterize", right) is lesson.reparameterize
+    assert "The check itself failed" in capsys.readouterr().out
+
+
+def test_a_second_right_answer_takes_the_place_of_the_first(lesson):
+    def another(mu, logvar, eps):
+        return right(mu, logvar, eps)
+
+    pristine = lesson.reparameterize
+    session.check("reparameterize", right)
+    session.check("reparameterize", another)
+    assert lesson.reparameterize is another
+    session.check("reparameterize", wrong)
+    assert lesson.reparameterize is pristine
+
+
+def test_the_check_runs_on_the_pristine_library_while_answers_are_installed(lesson):
+    seen = []
+    session.check("reparameterize", right)
+
+    def spying(mu, logvar, eps):
+        seen.append(lesson.reparameterize)
+        return right(mu, logvar, eps)
+
+    session.check("reparameterize", spying)
+    assert right not in seen
+
+
+def test_a_strict_failure_also_takes_the_old_answer_out(lesson, monkeypatch):
+    pristine = lesson.reparameterize
+    session.check("reparameterize", right)
+    monkeypatch.setenv("MINIGEN_STRICT", "right")
+    with pytest.raises(session.NotAccepted):
+        session.check("reparameterize", wrong)
+    assert lesson.reparameterize is pristine
+
+
+def test_an_unknown_strict_mode_is_refused_before_anything_runs(lesson, monkeypatch, capsys):
+    monkeypatch.setenv("MINIGEN_STRICT", "wrong")
+    with pytest.raises(ValueError, match="MINIGEN_STRICT should be right or not-attempted; got 'wrong'"):
+        session.check("reparameterize", right)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("content", ["[]", "null", '{"reparameterize": null}'])
+def test_a_progress_file_of_another_form_is_put_aside(lesson, content):
+    records.path().write_text(content)
+    session.check("reparameterize", right)
+    assert read()["reparameterize"]["done"]
+    assert len(list(records.path().parent.glob(".progress.unreadable.*"))) == 1
