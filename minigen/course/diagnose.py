@@ -107,7 +107,8 @@ def show(value: Any, beside: torch.Tensor | None = None, most: int = 6) -> str:
     if value.is_meta:
         return f"{tuple(value.shape)} on the device meta, without values"
     flat, first = value.detach().flatten(), 0
-    if beside is not None and (beside.shape, beside.device) == (value.shape, value.device) and value.numel():
+    comparable = beside is not None and not (value.is_complex() or beside.is_complex())
+    if comparable and (beside.shape, beside.device) == (value.shape, value.device) and value.numel():
         far = (flat.double() - beside.detach().flatten().double()).abs().nan_to_num(nan=torch.inf)
         first = int((far > 1e-4 * flat.double().abs().max()).int().argmax())
     numbers = flat[first : first + most].tolist()
