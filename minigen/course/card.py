@@ -1,8 +1,10 @@
 """The card a learner sees: HTML in Jupyter, plain text in a terminal, the same words in both."""
 
+import re
 from dataclasses import dataclass
 
 import jinja2
+from markupsafe import Markup, escape
 
 from minigen.course.catalogue import Exercise
 from minigen.course.verdict import Outcome, Verdict
@@ -19,25 +21,26 @@ MARKS = {Outcome.RIGHT: "✓", Outcome.NOT_ATTEMPTED: "○", Outcome.NOT_YOURS: 
 
 # Colours are inherited, so that the card is readable on whatever theme the notebook has.
 TEMPLATES = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+TEMPLATES.filters["code"] = lambda text: Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))
 CARD = TEMPLATES.from_string("""
 <div class="minigen-card" data-outcome="{{ outcome }}" style="border-left:5px solid {{ colour }}; 
  padding:6px 14px; margin:4px 0; background:rgba(128,128,128,.10);
  color:inherit; font-size:14px; line-height:1.5; max-width:60em">
 <div><b style="color:{{ colour }}">{{ mark }} {{ outcome }}</b> · <code>{{ name }}</code> · {{ title }}</div>
 {% for line in lines %}
-<div style="white-space:pre-wrap">{{ line }}</div>
+<div style="white-space:pre-wrap">{{ line|code }}</div>
 {% endfor %}
 {% if rows %}
 <table style="margin:6px 0; border-collapse:collapse; color:inherit">
 {% for label, text in rows %}
-<tr style="background:none"><td style="text-align:left; padding:1px 14px 1px 0">{{ label }}</td>
+<tr style="background:none"><td style="text-align:left; padding:1px 14px 1px 0">{{ label|code }}</td>
 <td style="text-align:left; padding:1px 0; font-family:monospace">{{ text }}</td></tr>
 {% endfor %}
 </table>
 {% endif %}
 {% for hint in hints %}
 <details style="margin-top:2px"><summary style="cursor:pointer">Hint {{ loop.index }} of {{ hints|length }}
-</summary><div style="padding-left:1em">{{ hint }}</div></details>
+</summary><div style="padding-left:1em">{{ hint|code }}</div></details>
 {% endfor %}
 {% if after %}<div style="opacity:.75">{{ after }}</div>{% endif %}
 {% if printed %}<div style="opacity:.75">Your code printed:</div>
@@ -46,7 +49,7 @@ CARD = TEMPLATES.from_string("""
 """)
 NOTE = TEMPLATES.from_string("""
 <div class="minigen-note" style="border-left:5px solid #E69F00; padding:6px 14px; margin:4px 0;
- background:rgba(128,128,128,.10); color:inherit; font-size:14px; max-width:60em">{{ words }}</div>
+ background:rgba(128,128,128,.10); color:inherit; font-size:14px; max-width:60em">{{ words|code }}</div>
 """)
 MOST_PRINTED = 2000  # characters of the learner's own prints
 

@@ -20,7 +20,8 @@ def time_limit(seconds: float, stuck: Callable[[], None] = lambda: None) -> Iter
     """Raises TimedOut inside the block after `seconds`; calls `stuck` when that does not end it.
 
     In the main thread a signal does it. Elsewhere, and on Windows, the exception is set from a second thread.
-    Neither can interrupt a single long C call: it is raised when the call returns.
+    Neither can interrupt a single long C call: it is raised when the call returns. A tight loop around a bare
+    `except:` can swallow it for ever.
     """
     armed = True
 
@@ -41,7 +42,9 @@ def time_limit(seconds: float, stuck: Callable[[], None] = lambda: None) -> Iter
             with _thread_alarm(seconds):
                 yield
     finally:
-        armed = False
+        while armed:  # an alarm may go off even here
+            with contextlib.suppress(TimedOut):
+                armed = False
         if signals:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
