@@ -2,13 +2,20 @@
 
 import contextlib
 import ctypes
+import random
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
 
 GRACE = 2.0  # seconds after the limit before we say that one long C call holds the interpreter
-REPEAT = 0.5  # seconds between further tries, for code that swallows the exception
+REPEAT = 0.2  # seconds to wait for an answer to end after the exception, before the next one
+BURST = 2e-5  # seconds between the alarms for an answer that swallowed two, at most
+
+_OURS = (str(Path(__file__).parent), contextlib.__file__)
+_random = random.Random()  # not the global one, whose state an answer may use
 
 
 class TimedOut(BaseException):
@@ -19,36 +26,49 @@ class TimedOut(BaseException):
 def time_limit(seconds: float, stuck: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Raises TimedOut inside the block after `seconds`; calls `stuck` when that does not end it.
 
-    In the main thread a signal does it. Elsewhere, and on Windows, the exception is set from a second thread.
-    Neither can interrupt a single long C call: it is raised when the call returns. A tight loop around a bare
-    `except:` can swallow it for ever.
+    In the main thread signals do it, and end a loop around a bare `except:` too. Elsewhere, and on Windows,
+    the exception is set from a second thread, and such a loop can swallow it for ever. Neither can interrupt
+    a single long C call: the exception is raised when the call returns.
     """
-    armed = True
-
-    def alarm(*_) -> None:
-        if armed:
-            raise TimedOut(f"stopped after {seconds:g} s")
-
+    signals = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
     watch = threading.Timer(seconds + GRACE, stuck)
     watch.daemon = True
     watch.start()
-    signals = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
     try:
-        if signals:
-            before = signal.signal(signal.SIGALRM, alarm)
-            signal.setitimer(signal.ITIMER_REAL, seconds, REPEAT)
+        with _Alarms(seconds) if signals else _thread_alarm(seconds):
             yield
-        else:
-            with _thread_alarm(seconds):
-                yield
     finally:
-        while armed:  # an alarm may go off even here
-            with contextlib.suppress(TimedOut):
-                armed = False
-        if signals:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
         watch.cancel()
+
+
+class _Alarms:
+    """TimedOut by signals, again and again until the block ends.
+
+    A loop around a bare `except:` swallows what is raised in its `try`, but not what is raised between there
+    and the next round. So alarms come at random moments, some microseconds apart, until one hits that gap.
+    """
+
+    def __init__(self, seconds: float):
+        self._seconds, self._count = seconds, 0
+
+    def __enter__(self) -> None:
+        self._armed = True
+        self._before = signal.signal(signal.SIGALRM, self._alarm)
+        signal.setitimer(signal.ITIMER_REAL, self._seconds)
+
+    def __exit__(self, *_) -> None:
+        self._armed = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, self._before)
+
+    def _alarm(self, _, interrupted: FrameType) -> None:
+        if not self._armed:
+            return
+        self._count += 1
+        pause = REPEAT if self._count <= 2 else _random.uniform(1e-6, BURST)
+        signal.setitimer(signal.ITIMER_REAL, pause)
+        if not interrupted.f_code.co_filename.startswith(_OURS):  # our own code is on its way out already
+            raise TimedOut(f"stopped after {self._seconds:g} s")
 
 
 @contextmanager

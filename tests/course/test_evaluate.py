@@ -159,7 +159,7 @@ def test_a_loop_that_never_ends_is_stopped_even_when_it_swallows_exceptions(judg
         while True:
             try:
                 time.sleep(0.01)
-            except Exception:
+            except BaseException:
                 continue
 
     monkeypatch.setattr(runs, "LIMIT", 0.3)

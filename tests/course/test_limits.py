@@ -1,5 +1,7 @@
 """The time limit stops what it can stop, in every thread, and says what to do about the rest."""
 
+import contextlib
+import signal
 import threading
 import time
 
@@ -23,6 +25,32 @@ def stubborn(stops: int):
             stops -= 1
             if stops < 0:
                 raise
+
+
+def swallows_everything():
+    while True:
+        try:  # noqa: SIM105
+            time.sleep(0.001)
+        except:  # noqa: E722
+            pass
+
+
+def swallows_everything_without_a_call():
+    x = 0
+    while True:
+        try:
+            x += 1
+        except:  # noqa: E722
+            continue
+
+
+def swallows_it_twice():
+    while True:
+        try:
+            with contextlib.suppress(BaseException):
+                time.sleep(0.001)
+        finally:
+            continue  # noqa: B012
 
 
 def in_thread(work):
@@ -60,6 +88,17 @@ def test_a_loop_that_swallows_the_exception_is_stopped_by_the_next_one(monkeypat
     with pytest.raises(TimedOut):
         limited(lambda: stubborn(3))
     assert [type(e) for e in in_thread(lambda: limited(lambda: stubborn(3)))] == [TimedOut]
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signals")
+@pytest.mark.parametrize(
+    "endless", [swallows_everything, swallows_everything_without_a_call, swallows_it_twice]
+)
+def test_a_loop_that_swallows_every_exception_is_stopped_too(monkeypatch, endless):
+    monkeypatch.setattr(limits, "REPEAT", 0.01)
+    for _ in range(20):
+        with pytest.raises(TimedOut):
+            limited(endless, 0.01)
 
 
 def test_work_that_ends_in_time_is_left_alone_afterwards():
