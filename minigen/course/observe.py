@@ -40,7 +40,7 @@ class Observation:
 
     values:    what the probe returned, as tensors, and the gradient by each leaf that the probe made.
     cut:       the leaves that no gradient reaches.
-    modified:  the arguments that the answer changed in place.
+    modified:  the tensors among its arguments that the answer changed in place.
     drew:      whether the answer took numbers from a global random state.
     """
 
@@ -99,14 +99,15 @@ class Watched:
             named = signature.bind(*args, **kwargs).arguments
         except TypeError:
             named = {f"argument {i + 1}": a for i, a in enumerate(args)} | kwargs
-        before = {name: a.detach().clone() for name, a in named.items() if isinstance(a, Tensor)}
         named.pop("self", None)
-        call = Call(named | before)
+        before = {place: x.detach().clone() for place, x in _tensors(named)}
+        call = Call(named | {place: x for place, x in before.items() if place in named})
         self._seen.calls.append(call)
         with self._clocked():
             yield call
-        changed = {name for name, value in before.items() if not _same(named[name], value)}
-        self._seen.modified |= changed
+        after = dict(_tensors(named))
+        self._seen.modified |= {place for place, x in after.items() if place not in before}
+        self._seen.modified |= {p for p, x in before.items() if p not in after or not _same(after[p], x)}
 
     @contextlib.contextmanager
     def _clocked(self) -> Iterator[None]:
@@ -170,6 +171,18 @@ def _add_gradients(seen: Observation, rng: Rng, seed: int) -> None:
         if gradient is None:
             seen.cut.add(i)
         seen.values[f"{GRADIENT}{i}"] = torch.zeros_like(leaf) if gradient is None else gradient
+
+
+def _tensors(arguments: dict[str, Any]) -> Iterator[tuple[str, Tensor]]:
+    """The tensors among a call's arguments and where they are: `x`, `pair[0]`, `dict[key]`, `model[bias]`."""
+    for place, x in arguments.items():
+        if isinstance(x, Tensor):
+            yield place, x
+        elif isinstance(x, (list, tuple)):
+            yield from _tensors({f"{place}[{i}]": part for i, part in enumerate(x)})
+        elif isinstance(x, (dict, nn.Module)):
+            parts = x.state_dict() if isinstance(x, nn.Module) else x
+            yield from _tensors({f"{place}[{key}]": part for key, part in parts.items()})
 
 
 def _name_of(leaf: Tensor, i: int, calls: list[Call]) -> str:

@@ -45,6 +45,20 @@ exercise(
             edited(images.from_levels, " - 1", ""),
             "Your numbers go from 0 to 2: the right spread, not yet centred on 0.",
         ),
+        "brightest one found": (
+            lambda levels, brightest=255: levels.float() / (levels.max() / 2) - 1,
+            "You divide by the brightest level of these pictures. A dark picture would come out as bright as all others: "
+            "`brightest` says what white is.",
+        ),
+        "standardised": (
+            lambda levels, brightest=255: (levels.float() - levels.float().mean()) / levels.float().std(),
+            "You centred these pictures on their own mean and divided by their own spread. Then the same grey is another "
+            "number in every batch. A fixed line is wanted: 0 gives -1, and `brightest` gives 1.",
+        ),
+        "divided by 128": (
+            lambda levels, brightest=255: levels.float() / ((brightest + 1) // 2) - 1,
+            "You divide by half the number of *levels*, so the brightest one stops a little short of 1.",
+        ),
     },
     accepts=[
         lambda levels, brightest=255: 2 * levels.to(torch.float32) / brightest - 1,
@@ -94,6 +108,19 @@ exercise(
         "taken for [0, 1]": (
             lambda x: (x * 255).round().clamp(0, 255).to(torch.uint8),
             "That is right for images in [0, 1]. Ours lie in [-1, 1]: 0 is middle grey, not black.",
+        ),
+        "256 levels between": (
+            edited(images.to_bytes, "127.5", "128"),
+            "You stretch by 128. From 0 to 255 there are 255 steps, so -1 … 1 is stretched by 127.5.",
+        ),
+        "stretched by 256 and cut": (
+            lambda x: ((x + 1) * 128).clamp(0, 255).to(torch.uint8),
+            "You cut [-1, 1] into 256 intervals of equal width. The nearest byte is wanted: stretch by 127.5 and round.",
+        ),
+        "contrast stretched": (
+            lambda x: ((x - x.min()) / (x.max() - x.min()) * 255).round().to(torch.uint8),
+            "You stretch each tensor between its own darkest and brightest number, so a grey picture comes out black and "
+            "white. -1 is black and 1 is white, whatever is in the picture.",
         ),
     },
     accepts=[
@@ -188,6 +215,22 @@ exercise(
         "filled with 0": (
             edited(images.tile, "(rows * columns, c, h, w), -1", "(rows * columns, c, h, w), 0"),
             "You fill the empty places with 0, which is middle grey in [-1, 1]. Black is -1.",
+        ),
+        "height and width swapped": (
+            edited(
+                images.tile,
+                "permute(2, 0, 3, 1, 4).reshape(c, rows * h, columns * w)",
+                "permute(2, 1, 3, 0, 4).reshape(c, columns * h, rows * w)",
+            ),
+            "Your sheet is `columns` pictures high. It should be `columns` pictures wide.",
+        ),
+        "a row too many": (
+            edited(images.tile, "-(-n // columns)", "n // columns + 1"),
+            "When the last row is full, yours has an empty row below it. Round N / columns up, do not add 1.",
+        ),
+        "all in one row": (
+            lambda images, columns: torch.cat(list(images), dim=2),
+            "Your pictures stand in one long row. After `columns` of them a new row begins.",
         ),
     },
     accepts=[by_rows_of_pictures],

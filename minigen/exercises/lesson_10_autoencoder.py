@@ -102,6 +102,22 @@ exercise(
             pca_without_transpose,
             "You took the first k rows of V. The axes are the columns of V, which are the rows of Vh.",
         ),
+        "first axis left out": (
+            edited(autoencoder.pca, "axes[:k]", "axes[1 : k + 1]"),
+            "The first k axes are rows 0 to k - 1. You left row 0 out, which is the direction of largest variance.",
+        ),
+        "axes as columns": (
+            edited(autoencoder.pca, "axes[:k]", "axes[:k].T"),
+            "The right axes, as columns. They are wanted as rows, (k, D): one axis reads like one flattened picture.",
+        ),
+        "cut inside the axes": (
+            edited(autoencoder.pca, "axes[:k]", "axes[:, :k]"),
+            "You kept k numbers of every axis. Keep the first k axes, whole: they are the rows.",
+        ),
+        "median for the mean": (
+            edited(autoencoder.pca, "x.mean(0)", "x.median(0).values"),
+            "You subtract the median picture. Squared distances are smallest around the mean.",
+        ),
     },
     accepts=[pca_by_covariance],
     equivalents={
@@ -183,6 +199,19 @@ exercise(
             edited(autoencoder.reconstruction_error, ".sum(1).mean()", ".sum(1).sqrt().mean()"),
             "You take the root of each picture's error. The squared error has no root.",
         ),
+        "not squared at all": (
+            edited(autoencoder.reconstruction_error, ".square()", ""),
+            "Differences of both signs cancel: a picture too bright on the left and too dark on the right would count as "
+            "perfect. Square each difference first.",
+        ),
+        "squared after the sum": (
+            lambda x, y: (x - y).flatten(1).sum(1).square().mean(),
+            "You square the sum of a picture's differences, in which both signs cancel. Square each difference, then sum.",
+        ),
+        "difference of the squares": (
+            edited(autoencoder.reconstruction_error, "(x - y).square()", "(x.square() - y.square())"),
+            "x² − y² is not (x − y)²: a pixel of 1 rebuilt as −1 would count as perfect. Subtract first, then square.",
+        ),
     },
     accepts=[
         lambda x, y: ((x - y) ** 2).sum() / len(x),
@@ -240,6 +269,36 @@ exercise(
             edited(autoencoder.LinearAutoencoder, "self.mean + self.decoder(z).view(-1, *self.mean.shape)",
                    "self.mean.flatten() + self.decoder(z)"),
             "Your decoder returns rows of pixels (N, C·H·W). It should return pictures (N, C, H, W).",
+        ),
+        "mean subtracted twice": (
+            edited(autoencoder.LinearAutoencoder, "self.mean + self.decoder(z).view(-1, *self.mean.shape)",
+                   "self.decoder(z).view(-1, *self.mean.shape) - self.mean"),
+            "Your decoder subtracts the mean, as the encoder did. It should give back what the encoder took away.",
+        ),
+        "one number for the mean": (
+            edited(autoencoder.LinearAutoencoder, "x - self.mean", "x - self.mean.mean()"),
+            "You subtract one grey level everywhere. The mean is a picture: each pixel has its own.",
+        ),
+        "grey level of each picture": (
+            edited(autoencoder.LinearAutoencoder, "x - self.mean", "x - x.flatten(1).mean(1).view(-1, 1, 1, 1)"),
+            "You subtract each picture's own brightness, so a dark and a bright copy of it get the same code. Subtract the "
+            "mean picture that the model was given.",
+        ),
+        "codes squashed": (
+            edited(autoencoder.LinearAutoencoder, "self.encoder((x - self.mean).flatten(1))",
+                   "self.encoder((x - self.mean).flatten(1)).sigmoid()"),
+            "Your encoder ends in a sigmoid, so every number of a code lies between 0 and 1. A linear autoencoder has no "
+            "such step.",
+        ),
+        "pictures squashed": (
+            edited(autoencoder.LinearAutoencoder, "self.mean + self.decoder(z).view(-1, *self.mean.shape)",
+                   "(self.mean + self.decoder(z).view(-1, *self.mean.shape)).tanh()"),
+            "Your decoder ends in a tanh. It keeps pixels in [-1, 1], but it is not linear any more, so it cannot be PCA.",
+        ),
+        "codes cut off from the gradient": (
+            edited(autoencoder.LinearAutoencoder, "self.encoder((x - self.mean).flatten(1))",
+                   "self.encoder((x - self.mean).flatten(1)).detach()"),
+            "You detach the codes, so the loss cannot reach the encoder, and it would never learn.",
         ),
     },
     hints=[
@@ -310,6 +369,42 @@ exercise(
             edited(autoencoder.principal_angles, ".arccos().rad2deg()", ""),
             "These are the cosines of the angles.",
         ),
+        "sines for cosines": (
+            edited(autoencoder.principal_angles, ".arccos()", ".arcsin()"),
+            "The singular values are the cosines of the angles. You took them for sines.",
+        ),
+        "used as they are": (
+            lambda a, b: torch.linalg.svdvals(a.double() @ b.double().T).clamp(max=1).arccos().rad2deg(),
+            "The entries of a @ b.T are cosines only for rows of length 1 that are at right angles to each other. Make the "
+            "rows of both orthonormal first.",
+        ),
+        "only one made orthonormal": (
+            edited(autoencoder.principal_angles, "r, _ = torch.linalg.qr(b.double().T)", "r = b.double().T"),
+            "You made the one basis orthonormal and left the other as it came.",
+        ),
+        "rows for columns": (
+            lambda a, b: (
+                torch.linalg.svdvals(torch.linalg.qr(a.double()).Q @ torch.linalg.qr(b.double()).Q.T)
+                .clamp(max=1)
+                .arccos()
+                .rad2deg()
+            ),
+            "`qr` works on columns. Of a (k, D) matrix it gives a basis of all columns, (k, k), which says nothing about "
+            "the span of the rows: your angles are all 0. Give it the transpose.",
+        ),
+        "bases paired as they come": (
+            lambda a, b: (
+                (torch.linalg.qr(a.double().T).Q * torch.linalg.qr(b.double().T).Q)
+                .sum(0)
+                .clamp(-1, 1)
+                .arccos()
+                .rad2deg()
+                .sort()
+                .values
+            ),
+            "You compare the first axis of one basis with the first of the other. Each basis may be turned within its own "
+            "subspace: the SVD of the product finds the turns that pair them best.",
+        ),
         "largest first": (
             edited(autoencoder.principal_angles, ".rad2deg()", ".rad2deg().flip(0)"),
             "Right angles, wrong order: the smallest comes first.",
@@ -349,6 +444,36 @@ exercise(
         "cut, not rounded": (
             truncates,
             "You always take the level below, never the nearest: every number becomes smaller, by half a step on average.",
+        ),
+        "always the level above": (
+            edited(autoencoder.quantise, ".round()", ".ceil()"),
+            "You always take the level above, never the nearest: every number grows, by half a step on average.",
+        ),
+        "to whole numbers": (
+            lambda codes, low, high, bits: codes.clamp(low, high).round(),
+            "You round to whole numbers, however many bits there are. The levels lie between `low` and `high`, 2**bits of "
+            "them: measure in steps from `low`, and round that.",
+        ),
+        "as many steps as bits": (
+            edited(autoencoder.quantise, "(2**bits - 1)", "bits"),
+            "You have as many steps as bits. Each further bit doubles the number of levels: there are 2**bits of them.",
+        ),
+        "levels of this batch": (
+            lambda codes, low, high, bits: autoencoder.quantise(codes, codes.amin(0), codes.amax(0), bits),
+            "You spread the levels between the smallest and the largest code of this batch. Whoever decodes does not know "
+            "this batch; both sides know `low` and `high`.",
+        ),
+        "levels counted from 0": (
+            lambda codes, low, high, bits: (high - low) / (2**bits - 1)
+            * (codes.clamp(low, high) / ((high - low) / (2**bits - 1))).round(),
+            "Your levels are the multiples of the step, and `low` is not among them. Measure from `low`: subtract it before "
+            "you round, and add it afterwards.",
+        ),
+        "intervals for levels": (
+            lambda codes, low, high, bits: low + (high - low) / (2**bits - 1)
+            * ((codes - low) / (high - low) * 2**bits).floor().clamp(0, 2**bits - 1),
+            "You cut the range into 2**bits intervals, and give each one a level that is not in its middle. The nearest "
+            "level is wanted: measure in steps between levels, and round.",
         ),
         "a level too many": (
             edited(autoencoder.quantise, "2**bits - 1", "2**bits"),
@@ -407,7 +532,7 @@ def judge_sample_gaussian(raw):
     """Any root of the covariance will do: what counts is the covariance that samples get, and that they are linear."""
     root = raw["from unit noise"] - raw["mean"]
     centre = raw["samples"] - raw["noise"] @ root
-    return {"covariance of the samples": root.T @ root, "samples for noise 0": centre, "noise": raw["noise"]}
+    return {"covariance of the samples": root.T @ root, "samples for noise 0": centre}
 
 
 def sample_by_eigenvectors(mean, covariance, noise):
@@ -433,6 +558,33 @@ exercise(
         "correlations lost": (
             lambda mean, covariance, noise: mean + noise * covariance.diagonal().sqrt(),
             "Each number has the right spread, but the numbers are independent of each other: you use only the diagonal.",
+        ),
+        "variances for spreads": (
+            lambda mean, covariance, noise: mean + noise * covariance.diagonal(),
+            "The diagonal of the covariance holds variances, and noise is stretched by their roots. And the numbers come "
+            "out independent of each other: what is beside the diagonal is lost.",
+        ),
+        "root number by number": (
+            lambda mean, covariance, noise: mean + noise @ covariance.abs().sqrt(),
+            "You take the root of each number of the covariance. That is not a root of the matrix: multiplied by its own "
+            "transpose, it does not give the covariance back.",
+        ),
+        "inverse of the factor": (
+            lambda mean, covariance, noise: (
+                mean + torch.linalg.solve(torch.linalg.cholesky(covariance), noise.T).T
+            ),
+            "You divide by the factor. That turns draws with this covariance *into* unit noise; here it goes the other way.",
+        ),
+        "not stretched": (
+            lambda mean, covariance, noise: mean + noise,
+            "You shift the noise and do not stretch it, so its covariance is still I.",
+        ),
+        "eigenvectors not transposed": (
+            lambda mean, covariance, noise: (
+                mean + noise @ (torch.linalg.eigh(covariance)[1] * torch.linalg.eigh(covariance)[0].sqrt())
+            ),
+            "Your samples have the eigenvalues as variances, and are independent along the axes, not along the "
+            "eigenvectors. For rows of noise, multiply by the transpose.",
         ),
         "mean inside the product": (
             lambda mean, covariance, noise: (mean + noise) @ torch.linalg.cholesky(covariance).T,

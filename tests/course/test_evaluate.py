@@ -381,3 +381,30 @@ def test_methods_other_than_forward_are_watched_too(samples):
     assert seen.modified == {"x"}
     assert seen.seconds > 0.009
     assert [list(c.arguments) for c in seen.calls] == [["x"]]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda a: a["x"].mul_(2), {"x"}),
+        (lambda a: a["pair"][1].zero_(), {"pair[1]"}),
+        (lambda a: a["pair"].append(torch.ones(2)), {"pair[2]"}),
+        (lambda a: a["pair"].pop(), {"pair[1]"}),
+        (lambda a: a["nested"]["deep"][0].add_(1), {"nested[deep][0]"}),
+        (lambda a: a["nested"].clear(), {"nested[deep][0]"}),
+        (lambda a: nn.init.zeros_(a["model"].bias), {"model[bias]"}),
+        (lambda a: a["x"] + a["pair"][0], set()),
+    ],
+)
+def test_inputs_that_an_answer_modifies_are_found_wherever_they_are(spoil, said):
+    def probe(answer, rng):
+        model = nn.Linear(2, 2)
+        return {"y": answer(rng.normal(2), [rng.normal(2), rng.normal(2)], {"deep": (rng.normal(2),)}, model)}
+
+    def answer(x, pair, nested, model):
+        spoil({"x": x, "pair": pair, "nested": nested, "model": model})
+        return torch.zeros(1)
+
+    seen = observe(probe, answer, inspect.signature(answer), 0, device="cpu", seconds=5)
+    assert seen.error is None
+    assert seen.modified == said
