@@ -89,5 +89,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = str(path)  # a write that fails does not say of which file
+        raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -185,6 +185,17 @@ def test_a_repeated_build_writes_nothing(course):
     assert build.build(*course) == []
 
 
+def test_a_disk_that_fills_up_is_named_with_the_file_and_costs_no_notebook(course, full_disk):
+    written(course)
+    before = {path: path.read_bytes() for folder in course for path in folder.glob("*.ipynb")}
+    source = course[0] / "99_samples.py"
+    source.write_text(source.read_text().replace("It begins.", "It begins. " + "And goes on. " * 1000))
+    with full_disk, pytest.raises(OSError, match=r"99_samples\.ipynb"):
+        build.build(*course)
+    assert {path: path.read_bytes() for folder in course for path in folder.glob("*.ipynb")} == before
+    assert not [path for folder in course for path in folder.glob(".*")]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
