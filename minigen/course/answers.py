@@ -3,7 +3,6 @@
 import ast
 import builtins
 import contextlib
-import io
 import json
 import linecache
 import re
@@ -17,6 +16,7 @@ from minigen.course.card import Card
 from minigen.course.catalogue import Exercise
 from minigen.course.evaluate import device_note, evaluate
 from minigen.course.limits import TimedOut, time_limit
+from minigen.course.outputs import collected
 from minigen.course.script import LESSONS, Lesson, binds, lessons, read
 from minigen.course.source import names_used
 from minigen.course.verdict import Outcome, Verdict
@@ -91,9 +91,8 @@ def _verdict(lesson: Lesson, exercise: Exercise, cells: list[dict]) -> Verdict |
 
 def _run(exercise: Exercise, source: str, others: list[str], namespace: dict[str, Any]) -> Verdict | None:
     """Runs the answer's cell after the definitions it needs from other cells; a verdict if that fails."""
-    printed = io.StringIO()
     try:
-        with time_limit(DEFINING), contextlib.redirect_stdout(printed):
+        with collected() as outputs, time_limit(DEFINING):
             needed = _helpers(source, others, namespace)
             for i, code in enumerate([*needed, source]):
                 filename = f"<{exercise.id} {i}>"
@@ -104,7 +103,7 @@ def _run(exercise: Exercise, source: str, others: list[str], namespace: dict[str
     except TimedOut as error:
         return Verdict(Outcome.TIMED_OUT, f"Its cell was {error}.")
     except (Exception, SystemExit) as error:
-        return Verdict(Outcome.RAISED, f"{type(error).__name__}: {error}", printed=printed.getvalue())
+        return Verdict(Outcome.RAISED, f"{type(error).__name__}: {error}", outputs=outputs)
     return None
 
 

@@ -93,7 +93,7 @@ class Card:
     @property
     def printed(self) -> str:
         """What the answer printed, cut when it is long."""
-        text = self.verdict.printed
+        text = self.verdict.outputs.printed
         return text if len(text) <= MOST_PRINTED else text[:MOST_PRINTED] + " …"
 
     def _repr_html_(self) -> str:

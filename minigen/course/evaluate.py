@@ -47,7 +47,7 @@ def _tried(exercise: Exercise, answer: Any, stuck: Callable[[], None]) -> Verdic
         seen.append(run(exercise, answer, draw, stuck))
         error = seen[-1].error
         if error is not None and (verdict := _stopped(exercise, answer, error)):
-            verdict.printed = seen[0].printed
+            verdict.outputs = seen[0].outputs
             verdict.example = inputs(seen[-1].calls[-1]) if seen[-1].calls else []
             return verdict
     pairs = [(result(exercise, s), result(exercise, w)) for s, w in zip(seen, wanted, strict=True)]
@@ -58,7 +58,7 @@ def _tried(exercise: Exercise, answer: Any, stuck: Callable[[], None]) -> Verdic
     else:
         message, mistake = diagnosis(exercise, answer, seen)
         verdict = Verdict(Outcome.WRONG, message, mistake, example(exercise, seen))
-    verdict.printed = seen[0].printed
+    verdict.outputs = seen[0].outputs
     return verdict
 
 
@@ -71,9 +71,10 @@ def _slow(exercise: Exercise, answer: Any, seen: list[Observation]) -> str | Non
     mine, wanted = (min(seconds) for seconds in zip(*pairs, strict=True))  # in turn, before it is said
     if mine <= max(NOTICED, SLOWER * wanted):
         return None
+    shows = "It displays something at every call." if seen[0].outputs.shown else ""
     return (
         f"It is {mine / wanted:.0f} times slower than the library's, so that one serves in the lesson. "
-        "Is there a loop that one tensor operation could do?"
+        + (shows or "Is there a loop that one tensor operation could do?")
     )
 
 

@@ -6,7 +6,6 @@ what they compute and by nothing else.
 
 import contextlib
 import inspect
-import io
 import random
 import time
 import warnings
@@ -19,10 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from minigen.course.limits import time_limit
+from minigen.course.outputs import Outputs, collected
 from minigen.course.rng import Rng
 from minigen.course.weights import Weights
 
-MOST_PRINTED = 10_000  # characters
 GRADIENT = "∂"  # "∂0" is the name of the gradient by the first leaf among the values of an observation
 
 
@@ -51,7 +50,7 @@ class Observation:
     modified: set[str] = field(default_factory=set)
     layers: list[str] = field(default_factory=list)
     drew: bool = False
-    printed: str = ""
+    outputs: Outputs = field(default_factory=Outputs)
     seconds: float = 0.0
     error: BaseException | None = None
 
@@ -121,14 +120,6 @@ class Watched:
                 self._seen.seconds += time.perf_counter() - start
 
 
-class Capped(io.StringIO):
-    """Keeps the beginning of what is printed, however much it is."""
-
-    def write(self, text: str) -> int:
-        super().write(text[: max(0, MOST_PRINTED - self.tell())])
-        return len(text)
-
-
 def observe(
     probe: Callable, answer: Callable, signature: inspect.Signature, seed: int,
     *, device: str, seconds: float, stuck: Callable[[], None] = lambda: None,
@@ -139,8 +130,7 @@ def observe(
     """
     rng, weights, seen = Rng(seed, device), Weights(seed), Observation()
     watched = Watched(answer, signature, seen, weights)
-    printed = Capped()
-    with _isolated(seed), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+    with _isolated(seed), collected() as seen.outputs:
         untouched = _random_state()
         try:
             with time_limit(seconds, stuck):
@@ -151,7 +141,7 @@ def observe(
             seen.error = error
         seen.drew = _random_state() != untouched
     seen.values = {name: value.detach() for name, value in seen.values.items()}
-    seen.layers, seen.printed = weights.layers, printed.getvalue()
+    seen.layers = weights.layers
     return seen
 
 

@@ -43,6 +43,8 @@ def check(name: str, answer: Any) -> Any:
     with pristine():
         verdict = _verdict(exercise, answer, stuck=lambda: print(STUCK, file=out, flush=True))
         _show(Card(exercise, verdict))
+        for output in verdict.outputs.shown:
+            output.display()
         if verdict.outcome is Outcome.RIGHT and (words := device_note(exercise, answer)):
             _show(Note(words))  # after the card, which must not wait for it
     _record(exercise, verdict)

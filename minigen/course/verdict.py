@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from minigen.course.outputs import Outputs
+
 
 class Outcome(StrEnum):
     """The six outcomes; they are distinct on purpose."""
@@ -19,7 +21,8 @@ class Outcome(StrEnum):
 class Verdict:
     """An outcome and what to say about it.
 
-    mistake: the known mistake that it is.  example: rows (label, text).  fits: it can serve in the library.
+    mistake: the known mistake that it is.  example: rows (label, text).  outputs: what the answer printed and
+    displayed, once.  fits: it can serve in the library.
     """
 
     outcome: Outcome
@@ -27,5 +30,5 @@ class Verdict:
     mistake: str | None = None
     example: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    printed: str = ""
+    outputs: Outputs = field(default_factory=Outputs)
     fits: bool = False

@@ -222,7 +222,7 @@ def test_what_the_answer_prints_is_shown_once(judge, samples):
         return right(mu, logvar, eps)
 
     verdict = judge("reparameterize", chatty)
-    assert verdict.printed.count("the shape is") == 1
+    assert verdict.outputs.printed.count("the shape is") == 1
     assert "the shape is" in repr(Card(samples.CATALOGUE["reparameterize"], verdict))
 
 
@@ -359,7 +359,7 @@ def test_endless_printing_is_kept_only_to_its_beginning(judge):
             print("x" * 100_000)
         return right(mu, logvar, eps)
 
-    assert len(judge("reparameterize", floods).printed) == 10_000
+    assert len(judge("reparameterize", floods).outputs.printed) == 10_000
 
 
 def test_methods_other_than_forward_are_watched_too(samples):
