@@ -19,7 +19,7 @@ def cells():
     notebook = nbformat.v4.new_notebook()
     sources = {
         "begin": BEGIN,
-        "kept": "with collected() as kept:\n display(Markdown('a')); plt.plot([1]); plt.show(); plt.plot([2])",
+        "kept": "with collected() as kept:\n display(Markdown('a')); plt.plot([1]); plt.show(); plt.plot(2)",
         "shown": "for output in kept.shown: output.display()",
         "many": "with collected() as many:\n for i in range(99): display(i)\nprint(len(many.shown))",
         "after": "display(Markdown('b')); figure = plt.plot([3]);",
