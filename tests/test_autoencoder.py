@@ -88,8 +88,8 @@ def test_principal_angles_agree_with_scipy(k, d):
     g = torch.Generator().manual_seed(k)
     a, b = torch.randn(2, k, d, generator=g, dtype=torch.float64)
     theirs = np.rad2deg(subspace_angles(a.numpy().T, b.numpy().T))[::-1]
-    # a cosine is known to 1e-16, and near 1 an angle is as inexact as its square root: 1e-8 rad, 1e-6 degrees
-    assert np.abs(principal_angles(a, b).numpy() - theirs).max() < 2e-6
+    # a cosine is known to some 1e-15, and near 1 the angle errs by the root of it: 4e-8 rad, 3e-6 degrees
+    assert np.abs(principal_angles(a, b).numpy() - theirs).max() < 1e-5
 
 
 def test_principal_angles_are_those_that_were_built_in():
