@@ -1,5 +1,7 @@
 """Building blocks that several networks of the course share."""
 
+from itertools import pairwise
+
 from torch import nn
 
 
@@ -19,3 +21,37 @@ def upsample(channels_in: int, channels_out: int) -> nn.Module:
     pixels more contributions than their neighbours, and leaves a checkerboard; this does not.
     """
     return nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(channels_in, channels_out, 3, padding=1))
+
+
+def image_encoder(channels: int, size: int, width: int, outputs: int) -> nn.Sequential:
+    """A network from images to vectors: it halves them until they are 2×2, then one linear layer.
+
+    size: height and width of the images, a power of two, at least 4.  width: channels at full resolution;
+    they double as the image halves, up to 4 times.
+    (N, channels, size, size) -> (N, outputs).  Raises ValueError for another size.
+    """
+    widths = _widths(size, width)
+    layers = [nn.Conv2d(channels, width, 3, padding=1), nn.SiLU()]
+    for before, after in pairwise(widths):
+        layers += [downsample(before, after), nn.SiLU()]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(4 * widths[-1], outputs))
+
+
+def image_decoder(inputs: int, channels: int, size: int, width: int) -> nn.Sequential:
+    """A network from vectors to images, the mirror of `image_encoder`; what it gives is not limited.
+
+    (N, inputs) -> (N, channels, size, size).  Raises ValueError unless size is a power of two, at least 4.
+    """
+    widths = _widths(size, width)[::-1]
+    layers = [nn.Linear(inputs, 4 * widths[0]), nn.Unflatten(1, (widths[0], 2, 2)), nn.SiLU()]
+    for before, after in pairwise(widths):
+        layers += [upsample(before, after), nn.SiLU()]
+    return nn.Sequential(*layers, nn.Conv2d(width, channels, 3, padding=1))
+
+
+def _widths(size: int, width: int) -> list[int]:
+    """Channels at size, size / 2, …, 2."""
+    halvings = size.bit_length() - 2
+    if halvings < 1 or size != 2 ** (halvings + 1):
+        raise ValueError(f"size should be a power of two, at least 4; got {size}")
+    return [width * min(2**i, 4) for i in range(halvings + 1)]

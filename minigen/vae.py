@@ -1,0 +1,117 @@
+"""Variational autoencoders: an encoder and a decoder that are distributions, and the bound between them."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from minigen.core import Generative
+from minigen.layers import image_decoder, image_encoder
+
+
+def reparameterize(mu: Tensor, logvar: Tensor, eps: Tensor) -> Tensor:
+    """A draw from N(mu, σ²), as a function of mu and σ that gradients pass through.
+
+    mu, logvar: (N, k), the mean and the logarithm of the variance σ².  eps: (N, k), drawn from N(0, I).
+    Returns (N, k).
+    Source: Kingma and Welling 2013, Auto-Encoding Variational Bayes, section 2.4.
+    """
+    return mu + (logvar / 2).exp() * eps
+
+
+def kl_1d(mean_q: Tensor, std_q: Tensor, mean_p: Tensor, std_p: Tensor) -> Tensor:
+    """KL(q ‖ p) between two Gaussians in one dimension, elementwise, in nats.
+
+    All of one shape, or shapes that broadcast; standard deviations above 0.  Returns that shape, at least 0.
+    Source: Kullback and Leibler 1951, On Information and Sufficiency.
+    """
+    ratio = (std_q / std_p).square()
+    return 0.5 * (ratio + ((mean_q - mean_p) / std_p).square() - 1 - ratio.log())
+
+
+def kl_standard(mu: Tensor, logvar: Tensor) -> Tensor:
+    """KL(N(mu, diag σ²) ‖ N(0, I)) of each row, in nats: a sum over the k dimensions.
+
+    mu, logvar: (N, k), the mean and the logarithm of the variance σ².  Returns (N,), at least 0.
+    Source: Kingma and Welling 2013, appendix B.
+    """
+    return 0.5 * (mu.square() + logvar.exp() - 1 - logvar).sum(1)
+
+
+def kl_full(mean_q: Tensor, covariance_q: Tensor, mean_p: Tensor, covariance_p: Tensor) -> Tensor:
+    """KL(q ‖ p) between two Gaussians with full covariances, in nats.
+
+    means: (k,).  covariances: (k, k), symmetric and positive definite.  Returns a scalar, at least 0.
+    Source: Kullback 1959, Information Theory and Statistics, chapter 9, section 1.
+    """
+    factor_q, factor_p = torch.linalg.cholesky(covariance_q), torch.linalg.cholesky(covariance_p)
+    whitened = torch.linalg.solve_triangular(factor_p, factor_q, upper=False)
+    away = torch.linalg.solve_triangular(factor_p, (mean_q - mean_p)[:, None], upper=False)
+    log_ratio = factor_p.diagonal().log().sum() - factor_q.diagonal().log().sum()
+    return 0.5 * (whitened.square().sum() + away.square().sum() - len(mean_q)) + log_ratio
+
+
+def gaussian_nll(x: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    """−log N(x; mean, σ² I) of each image, in nats: a sum over its pixels and channels.
+
+    x, mean: (N, ...).  log_std: log σ, a scalar or of a shape that broadcasts.  Returns (N,).
+    """
+    squares = ((x - mean) / log_std.exp()).square()
+    return (0.5 * squares + log_std + 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)
+
+
+def bernoulli_nll(x: Tensor, logits: Tensor) -> Tensor:
+    """−log of the probability of each black and white image, in nats: a sum over its pixels.
+
+    x: (N, ...), −1 for black and 1 for white.  logits: (N, ...), log-odds of white.  Returns (N,).
+    """
+    return F.softplus(-x * logits).flatten(1).sum(1)
+
+
+class VAE(Generative):
+    """A variational autoencoder: q(z | x) and p(x | z) are Gaussians, and p(z) is N(0, I).
+
+    channels, size: of the images.  latent: how many numbers are in a code.  width: channels of the networks
+    at full resolution.  beta: the weight of the KL term.
+    Source: Kingma and Welling 2013, Auto-Encoding Variational Bayes.
+    """
+
+    def __init__(self, channels: int = 1, size: int = 8, latent: int = 8, width: int = 16, beta: float = 1.0):
+        super().__init__()
+        self.latent, self.beta = latent, beta
+        self.encoder = image_encoder(channels, size, width, 2 * latent)
+        self.decoder = image_decoder(latent, channels, size, width)
+        self.log_std = nn.Parameter(torch.tensor(-1.0))  # of a pixel, given the code: learned, one for all
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (N, C, H, W) to mu and logvar (N, latent) of q(z | x)."""
+        mu, logvar = self.encoder(x).chunk(2, dim=1)
+        return mu, logvar
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Codes (N, latent) to images (N, C, H, W) in [-1, 1]: the mean of p(x | z)."""
+        return self.decoder(z).tanh()
+
+    def nll(self, x: Tensor, z: Tensor) -> Tensor:
+        """−log p(x | z) of each image, in nats: (N,)."""
+        return gaussian_nll(x, self.decode(z), self.log_std)
+
+    def terms(self, x: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+        """The two terms of the negative ELBO of each image, in nats: −log p(x | z), and KL(q(z | x) ‖ p(z)).
+
+        x: (N, C, H, W).  eps: (N, latent), drawn from N(0, I).  Returns two of (N,).
+        """
+        mu, logvar = self.encode(x)
+        return self.nll(x, reparameterize(mu, logvar, eps)), kl_standard(mu, logvar)
+
+    def loss(self, batch: tuple[Tensor, Tensor | None]) -> dict[str, Tensor]:
+        """Means over the batch: −log p(x | z), summed over pixels; beta times the KL, summed over the code."""
+        x, _ = batch
+        nll, kl = self.terms(x, torch.randn(len(x), self.latent, device=x.device))
+        return {"reconstruction": nll.mean(), "kl": self.beta * kl.mean()}
+
+    @torch.no_grad()
+    def sample(self, n: int, condition: Tensor | None = None) -> Tensor:
+        """n images (n, C, H, W) in [-1, 1], decoded from draws of N(0, I); the condition is not used."""
+        return self.decode(torch.randn(n, self.latent, device=self.log_std.device))
