@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from minigen.core import Generative, budget, replacing
@@ -34,10 +35,10 @@ RECIPES = {
 
 
 def trained(name: str) -> Generative:
-    """A model of the course in eval mode, on the CPU: read from the cache, or trained now in at most a minute.
+    """A model of the course in eval mode, on the CPU: read from the cache, or trained now, within a minute.
 
     name: one of RECIPES.  It is trained anew when its recipe, its code, the budget or torch has changed.
-    Raises ValueError, listing the names, for any other.
+    A file that cannot be read is made anew.  Raises ValueError, listing the names, for any other name.
     """
     if name not in RECIPES:
         raise ValueError(f"name should be one of {', '.join(RECIPES)}; got {name!r}")
@@ -46,11 +47,10 @@ def trained(name: str) -> Generative:
         torch.manual_seed(0)
         model = recipe.model()
         path = cache_folder() / "models" / f"{name}-{_version(recipe, model)}.safetensors"
-        if path.exists():
+        try:
             model.load_state_dict(load_file(path))
-        else:
-            for _, _, model in train(model, recipe.data(), budget(*recipe.steps), lr=recipe.lr):  # noqa: B007
-                pass
+        except (FileNotFoundError, SafetensorError):
+            *_, (_, _, model) = train(model, recipe.data(), budget(*recipe.steps), lr=recipe.lr)
             with replacing(path) as temporary:
                 save_file(model.cpu().state_dict(), temporary)
     return model.eval().requires_grad_(False)

@@ -1,0 +1,69 @@
+"""Models that several lessons need: trained once, then read from the cache."""
+
+import pytest
+import torch
+
+from minigen import recipes
+from minigen.data import batches
+from minigen.features import Classifier
+from minigen.recipes import Recipe, trained
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch, tmp_path):
+    """A recipe of three steps on noise, and an empty cache."""
+    x, labels = torch.rand(40, 1, 8, 8) * 2 - 1, torch.randint(10, (40,))
+    recipe = Recipe(lambda: Classifier(width=4), lambda: batches(x, labels), steps=(3, 3, 3))
+    monkeypatch.setattr(recipes, "RECIPES", {"small": recipe})
+    monkeypatch.setenv("MINIGEN_DATA", str(tmp_path))
+
+
+def weights(model):
+    return torch.cat([p.flatten() for p in model.state_dict().values()])
+
+
+def the_file(tmp_path):
+    (path,) = tmp_path.rglob("*.safetensors")
+    return path
+
+
+def test_a_second_call_reads_what_the_first_has_trained(monkeypatch):
+    first = trained("small")
+    monkeypatch.setattr(recipes, "train", lambda *args, **kwargs: pytest.fail("trained again"))
+    assert torch.equal(weights(first), weights(trained("small")))
+
+
+def test_the_weights_are_those_of_the_recipe_whatever_the_callers_random_state(tmp_path):
+    torch.manual_seed(1)
+    first = weights(trained("small"))
+    the_file(tmp_path).unlink()
+    torch.manual_seed(2)
+    before = torch.get_rng_state()
+    assert torch.equal(first, weights(trained("small")))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_model_is_ready_to_judge():
+    model = trained("small")
+    assert not model.training and not any(p.requires_grad for p in model.parameters())
+    assert {p.device.type for p in model.parameters()} == {"cpu"}
+
+
+def test_a_changed_recipe_is_trained_anew(monkeypatch):
+    first = weights(trained("small"))
+    old = recipes.RECIPES["small"]
+    monkeypatch.setitem(recipes.RECIPES, "small", Recipe(old.model, old.data, steps=(5, 5, 5)))
+    assert not torch.equal(first, weights(trained("small")))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a file of weights", bytes(100)])
+def test_a_damaged_file_is_replaced(tmp_path, content):
+    first = weights(trained("small"))
+    the_file(tmp_path).write_bytes(content)
+    assert torch.equal(first, weights(trained("small")))
+    assert the_file(tmp_path).stat().st_size > 1000
+
+
+def test_an_unknown_name_is_told_the_known_ones():
+    with pytest.raises(ValueError, match="name should be one of small; got 'big'"):
+        trained("big")
