@@ -7,8 +7,8 @@
 # You start with the best squeeze that straight lines can do (principal components), find that a linear network learns the
 # very same thing, go beyond it with a convolutional network, and see why neither of them is a generative model yet.
 #
-# About 90 minutes · 8 exercises · needs: lesson 00; matrices and what orthogonal means; mean, variance and covariance; the
-# normal distribution; a first idea of how networks are trained.
+# About 80 minutes · 7 exercises · needs: lessons 00 and 01; matrices and what orthogonal means; a first idea of how networks
+# are trained.
 
 # %%
 import torch
@@ -374,22 +374,11 @@ why_noise_fails = check("why_noise_fails", why_noise_fails)
 
 # %% [markdown]
 # The remedy that suggests itself is to draw codes where the codes *are*: fit a Gaussian to them, with their mean $\mu$ and
-# their covariance $\Sigma$, and draw from that one. To give noise $\varepsilon$ a covariance, multiply it by a root of it:
-#
-# $$ z = \mu + L\,\varepsilon, \qquad \varepsilon \sim N(0, I), \qquad L L^\top = \Sigma . $$
-#
-# One such $L$ is the *Cholesky factor*, which `torch.linalg.cholesky` computes.
-#
-# **Your turn.** The noise comes in as an argument, one row for each sample, so watch on which side the matrix has to stand.
-
-# %% exercise
-from minigen.autoencoder import sample_gaussian
+# their covariance $\Sigma$, and draw from that one. These are `fit_gaussian` and `sample_gaussian` of lesson 01, where they
+# drew whole pictures and drew them badly; codes of 8 numbers may suit a Gaussian better.
 
 # %%
-sample_gaussian = check("sample_gaussian", sample_gaussian)
-
-# %%
-from minigen.autoencoder import fit_gaussian
+from minigen.density import fit_gaussian, sample_gaussian
 
 mu, covariance = fit_gaussian(codes)
 with torch.no_grad():

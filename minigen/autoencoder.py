@@ -1,4 +1,4 @@
-"""Codes for images: principal components, autoencoders, and a Gaussian over the codes."""
+"""Codes for images: principal components and autoencoders."""
 
 import torch
 from torch import Tensor, nn
@@ -142,25 +142,3 @@ def quantise(codes: Tensor, low: Tensor, high: Tensor, bits: int) -> Tensor:
     """
     step = (high - low) / (2**bits - 1)
     return low + step * ((codes.clamp(low, high) - low) / step).round()
-
-
-def fit_gaussian(codes: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean and the covariance of a set of codes.
-
-    codes: (N, k), N >= 2.  Returns the mean (k,) and the unbiased covariance (k, k): its sum over codes is
-    divided by N - 1, as numpy.cov does and as the Fréchet distance will ask for.
-    """
-    mean = codes.mean(0)
-    centred = codes - mean
-    return mean, centred.T @ centred / (len(codes) - 1)
-
-
-def sample_gaussian(mean: Tensor, covariance: Tensor, noise: Tensor) -> Tensor:
-    """Draws from a Gaussian with this mean and covariance, made out of standard normal noise.
-
-    mean: (k,).  covariance: (k, k), symmetric and positive definite.  noise: (n, k), each number drawn from
-    N(0, 1).  Returns (n, k).
-    Source: Bishop 2006, section 11.1.1: through the Cholesky factor of the covariance.
-    """
-    factor = torch.linalg.cholesky(covariance)  # lower triangular
-    return mean + noise @ factor.T

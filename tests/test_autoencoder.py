@@ -10,14 +10,12 @@ from minigen import autoencoder
 from minigen.autoencoder import (
     ConvAutoencoder,
     LinearAutoencoder,
-    fit_gaussian,
     pca,
     principal_angles,
     project,
     quantise,
     reconstruct,
     reconstruction_error,
-    sample_gaussian,
 )
 from minigen.data import digits
 from minigen.train import train
@@ -196,31 +194,6 @@ def test_quantise_goes_to_the_nearest_level(bits):
     assert np.abs(quantise(codes, low, high, bits).numpy() - expected).max() < ROUNDING
 
 
-def test_fit_gaussian_agrees_with_numpy():
-    codes = random_data()
-    mean, covariance = fit_gaussian(codes)
-    assert np.abs(mean.numpy() - codes.numpy().mean(0)).max() < ROUNDING
-    assert np.abs(covariance.numpy() - np.cov(codes.numpy().T)).max() < ROUNDING * 100
-
-
-def test_sample_gaussian_has_exactly_the_moments_of_its_noise():
-    """Noise whose own mean is 0 and covariance is I makes draws that have what was asked for, to rounding."""
-    mean, covariance = fit_gaussian(random_data(d=4))
-    noise = torch.randn(30, 4, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    centred = noise - noise.mean(0)
-    white = torch.linalg.qr(centred)[0] * 29**0.5  # orthonormal columns that still sum to 0
-    drawn = sample_gaussian(mean, covariance, white).numpy()
-    assert np.abs(drawn.mean(0) - mean.numpy()).max() < ROUNDING
-    assert np.abs(np.cov(drawn.T) - covariance.numpy()).max() < ROUNDING * 100
-
-
-def test_sample_gaussian_moves_the_noise_through_a_lower_triangle():
-    """So the first number of a draw depends on the first of its noise alone, as with Cholesky's factor."""
-    mean, covariance = fit_gaussian(random_data(d=4))
-    moved = sample_gaussian(mean, covariance, torch.eye(4, dtype=torch.float64)) - mean
-    assert np.abs(moved.T.numpy() - np.linalg.cholesky(covariance.numpy())).max() < ROUNDING
-
-
 @pytest.mark.parametrize(
     "call",
     [
@@ -230,8 +203,6 @@ def test_sample_gaussian_moves_the_noise_through_a_lower_triangle():
         lambda x, k: reconstruction_error(x, x),
         lambda x, k: principal_angles(x[:2], x[1:3]),
         lambda x, k: quantise(k, k[0], k[1], 3),
-        lambda x, k: fit_gaussian(x)[1],
-        lambda x, k: sample_gaussian(k[0], k[:2], k),
         lambda x, k: LinearAutoencoder(x[0], 2).to("meta").loss((x, None)),
         lambda x, k: ConvAutoencoder(2, 4).to("meta").loss((x.view(-1, 1, 8, 8), None)),
     ],

@@ -34,7 +34,6 @@ def execute(path: Path, results: Path = RESULTS) -> dict:
         start = time.perf_counter()
         with _environment(
             MINIGEN_BUDGET="normal",
-            OMP_WAIT_POLICY="PASSIVE",  # threads that spin would slow the kernel on a busy machine
             MINIGEN_STRICT="right",
             MINIGEN_RESULTS=str(numbers),
             MINIGEN_PROGRESS=str(Path(folder) / "progress.json"),

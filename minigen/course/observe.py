@@ -122,18 +122,18 @@ class Watched:
 
 def observe(
     probe: Callable, answer: Callable, signature: inspect.Signature, seed: int,
-    *, device: str, seconds: float, stuck: Callable[[], None] = lambda: None,
+    *, device: str, seconds: float | None, stuck: Callable[[], None] = lambda: None,
 ) -> Observation:  # fmt: skip
     """One run of `probe(answer, rng)` with the inputs of draw `seed`; never raises what the answer raises.
 
-    seconds: the time limit; `stuck` is called when even that does not end the run.
+    seconds: the time limit, or None; `stuck` is called when even that does not end the run.
     """
     rng, weights, seen = Rng(seed, device), Weights(seed), Observation()
     watched = Watched(answer, signature, seen, weights)
     with _isolated(seed), collected() as seen.outputs:
         untouched = _random_state()
         try:
-            with time_limit(seconds, stuck):
+            with time_limit(seconds, stuck) if seconds else contextlib.nullcontext():
                 raw = probe(watched, rng)
                 seen.values = {name: _as_tensor(name, value) for name, value in raw.items()}
                 _add_gradients(seen, rng, seed)

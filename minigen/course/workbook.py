@@ -35,7 +35,6 @@ def learn(
     from jupyterlab.labapp import main  # here, because it takes a while to import
 
     os.chdir(workbook)
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # or torch's waiting threads keep a busy machine busy
     main([*jupyter_arguments(workbook, name), *options])
 
 

@@ -1,8 +1,8 @@
 """Toy distributions whose density and score are known exactly, so that a model of them can be judged exactly.
 
 All are mixtures, p(x) = Σ_k w_k p_k(x), and give the same three things: `sample(n, generator)`,
-`log_density(x)` and `score(x)`, the gradient ∇ log p(x). Parameters are kept in float64; results have the
-dtype and the device of x.
+`log_density(x)`, the natural logarithm of p(x): (N, D) -> (N,), and `score(x)`, the gradient ∇ log p(x):
+(N, D) -> (N, D). Parameters are kept in float64; results have the dtype and the device of x.
 """
 
 import math
@@ -11,29 +11,10 @@ import torch
 from torch import Tensor
 from torch.special import erfcx, log_ndtr
 
-
-class Mixture:
-    """A weighted sum of densities; a subclass says what its components are."""
-
-    def components(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """log(w_k p_k(x)): (N, K), and ∇ log p_k(x): (N, K, D), of each component at x: (N, D)."""
-        raise NotImplementedError(f"{type(self).__name__} defines no components")
-
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """n independent points: (n, D) float32, on the generator's device."""
-        raise NotImplementedError(f"{type(self).__name__} cannot sample")
-
-    def log_density(self, x: Tensor) -> Tensor:
-        """log p(x), natural logarithm: (N, D) -> (N,)."""
-        return self.components(x)[0].logsumexp(1)
-
-    def score(self, x: Tensor) -> Tensor:
-        """∇ log p(x): (N, D) -> (N, D); the components' scores, weighted by how likely x came from each."""
-        log_joint, scores = self.components(x)
-        return (log_joint.softmax(1)[..., None] * scores).sum(1)
+from minigen.density import mixture_log_density, mixture_score
 
 
-class GaussianMixture(Mixture):
+class GaussianMixture:
     """A mixture of K Gaussians in D dimensions.
 
     means: (K, D).  stds: a number or (K,), for round Gaussians; or covariances: (K, D, D), positive definite.
@@ -69,13 +50,15 @@ class GaussianMixture(Mixture):
         self.weights = weights.double() / weights.double().sum()
         self.factors = torch.linalg.cholesky(self.covariances)  # (K, D, D), lower triangular: L Lᵀ = Σ
 
-    def components(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        means, factors, log_weights = (t.to(x) for t in (self.means, self.factors, self.weights.log()))
-        away = x[:, None] - means  # (N, K, D)
-        scores = -torch.einsum("kde,nke->nkd", torch.cholesky_inverse(factors), away)  # −Σ_k⁻¹ (x − μ_k)
-        log_det = 2 * factors.diagonal(dim1=1, dim2=2).log().sum(1)  # log |Σ_k|: (K,)
-        log_norm = 0.5 * (log_det + x.shape[1] * math.log(2 * math.pi))
-        return log_weights - log_norm + 0.5 * (scores * away).sum(2), scores
+    def parameters(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Weights (K,), means (K, D) and covariances (K, D, D), in the dtype and on the device of x."""
+        return self.weights.to(x), self.means.to(x), self.covariances.to(x)
+
+    def log_density(self, x: Tensor) -> Tensor:
+        return mixture_log_density(x, *self.parameters(x))
+
+    def score(self, x: Tensor) -> Tensor:
+        return mixture_score(x, *self.parameters(x))
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         device = generator.device
@@ -109,7 +92,7 @@ def _on_circle(angle: Tensor) -> Tensor:
     return torch.stack([angle.cos(), angle.sin()], 1)
 
 
-class Checkerboard(Mixture):
+class Checkerboard:
     """Uniform on the dark squares of a board centred on the origin, plus Gaussian noise.
 
     cells: squares along a side of the board.  width: of the board.  std: of the noise along each axis, above
@@ -125,11 +108,18 @@ class Checkerboard(Mixture):
         self.centres = (dark.double() + 0.5) * self.side - width / 2
 
     def components(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """log(w_k p_k(x)): (N, K), and ∇ log p_k(x): (N, K, 2), of each square at x: (N, 2)."""
         away = x[:, None] - self.centres.to(x)  # (N, K, 2)
         log_density, scores = blurred_uniform(away, self.side, self.std)
-        return log_density.sum(2) - math.log(
-            len(self.centres)
-        ), scores  # in a square, the axes are independent
+        log_joint = log_density.sum(2) - math.log(len(self.centres))  # in a square, the axes are independent
+        return log_joint, scores
+
+    def log_density(self, x: Tensor) -> Tensor:
+        return self.components(x)[0].logsumexp(1)
+
+    def score(self, x: Tensor) -> Tensor:
+        log_joint, scores = self.components(x)
+        return (log_joint.softmax(1)[..., None] * scores).sum(1)  # weighted by how likely x is from each
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         device = generator.device
