@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from minigen import show
-from minigen.core import device
-from minigen.course import check, hint, progress, solution
+from minigen.core import budget, device
+from minigen.course import check, hint, measured, progress, solution
 from minigen.data import digits, shapes
 
 # %% [markdown]
@@ -217,6 +217,24 @@ x.device
 # on the day you rent a GPU. The check tries this too, without a GPU, and adds a note to the card when your answer is right
 # but would fail there.
 #
+# ## 6 · How long, and how good?
+#
+# Two small functions come back in every lesson. Networks are trained in steps, and `budget` says how many: in a quick test of
+# the course, in a normal run (yours), and for somebody with a GPU and patience. (The environment variable `MINIGEN_BUDGET`,
+# one of `smoke`, `normal` and `full`, chooses.)
+
+# %%
+budget(10, 1000, 10_000)
+
+# %% [markdown]
+# And `measured` prints a number together with what the course promises of it. The authors' machine must keep the promise before
+# a lesson is published; if yours does not, something has changed that is worth knowing.
+
+# %%
+black = (images == -1).float().mean()
+measured("share of the pixels that are black", black, at_least=0.4)
+
+# %% [markdown]
 # ## What you have done
 #
 # `progress()` shows your exercises. It is kept in your workbook folder, and stays there when you update the course.
@@ -237,4 +255,4 @@ progress()
 # - Alpaydin and Kaynak, 1998, *Optical Recognition of Handwritten Digits* (UCI machine learning repository): the digits.
 # - PyTorch's documentation of *tensor views* says which operations move numbers and which only look at them in another way.
 #
-# **Next: 10 · Autoencoders.** Can 64 pixels be squeezed into 8 numbers, and come back?
+# **Next: 01 · What is a generative model?** What would a program have to know, to write a digit that nobody has written?

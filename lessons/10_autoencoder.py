@@ -172,8 +172,7 @@ principal_angles = check("principal_angles", principal_angles)
 # %% [markdown]
 # Now train, and watch the largest of the eight angles. The loop is the one that every lesson uses: `train` yields after each
 # step, and what happens between two steps is up to us. It asks for a function that gives a batch; here every batch is the
-# whole training set. `budget` is the number of steps in a quick test, in a normal run, and where there is time. And
-# `averaged` is the model with slightly steadier weights; we come back to it.
+# whole training set. `averaged` is the model with slightly steadier weights; we come back to it.
 
 # %%
 torch.manual_seed(0)
@@ -206,9 +205,9 @@ measured("largest angle between the linear autoencoder and PCA, degrees", found[
 print(f"error on test digits: {linear_error:.3f} linear autoencoder, {pca_errors[8]:.3f} PCA")
 
 # %% [markdown]
-# (`measured` prints a number that this course promises, with the promise.) It found PCA's subspace, without being told about
-# it (Baldi and Hornik, 1989). Its *codes* are other numbers, though: any invertible mixing of the 8 numbers, undone by the
-# decoder, gives the same error. Look at the 8 axes, and at the 8 columns of the network's $W_d$:
+# It found PCA's subspace, without being told about it (Baldi and Hornik, 1989). Its *codes* are other numbers, though: any
+# invertible mixing of the 8 numbers, undone by the decoder, gives the same error. Look at the 8 axes, and at the 8 columns of
+# the network's $W_d$:
 
 # %%
 learned = linear.decoder.weight.detach().T
@@ -447,6 +446,8 @@ show.scatter(
 # - Hinton and Salakhutdinov, 2006, *Reducing the Dimensionality of Data with Neural Networks*.
 # - Björck and Golub, 1973, *Numerical Methods for Computing Angles between Linear Subspaces*.
 # - Goodfellow, Bengio and Courville, 2016, *Deep Learning*, chapter 14.
+#
+# **Next: 11 · Denoising autoencoders.** Can a network see what is under the noise?
 
 # %%
 progress()
