@@ -10,7 +10,7 @@
 # stands a map of all model families of this course.
 #
 # About 90 minutes · 8 exercises · needs: lesson 00; gradients; matrices and determinants; mean, variance and covariance; the
-# normal distribution.
+# normal distribution; conditional probability; a first idea of how networks are trained.
 
 # %%
 import math
@@ -42,8 +42,9 @@ show.grid(images[:20], labels=labels[:20], title="Digits that somebody wrote. Ca
 #   called **generative**, because one can draw from it: new pictures, the probable ones often, the improbable ones hardly
 #   ever. (A model of $p(x \mid c)$ draws pictures of one class.)
 #
-# The first question is the easier one. Here is a classifier in a few lines: ten weighted sums of the pixels, turned into ten
-# probabilities by a softmax, trained until the right class gets a high probability.
+# The first question is the easier one. Here is a classifier in a few lines: ten weighted sums of the pixels, made into ten
+# positive numbers of sum 1 by a softmax. Adam, a kind of gradient descent, lowers the cross-entropy: −log of the probability
+# of the right class.
 
 # %%
 torch.manual_seed(0)
@@ -93,31 +94,19 @@ show.rows(
 )
 
 # %% [markdown]
-# You could draw pictures at random for all your life, and would never see a digit. Digits fill next to nothing of the space.
+# You could draw pictures at random all your life, and would never see a digit. Digits fill almost none of the space.
 # And they do not lie scattered in it: shift or tilt a digit a little, and it is still a digit. So the digits form a thin,
 # curved sheet in a huge empty space. This is called the **image manifold**.
 #
-# Curved, since the straight way leaves it. Here are two ways from a leaning digit to the same digit leaning to the other side:
-# in a straight line through the space of pixels, which mixes the two ends, and by turning it.
-
+# Curved, since the straight way leaves it. Here are two ways from a one at the right to the same one at the left: in a
+# straight line through the space of pixels, which mixes the two ends, and by moving it.
 
 # %%
-def turned(picture: Tensor, degrees: float) -> Tensor:
-    """A picture (1, H, W), turned around its middle; what comes in from outside is black."""
-    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    places = nn.functional.affine_grid(
-        torch.tensor([[[c, s, 0.0], [-s, c, 0.0]]]), (1, *picture.shape), align_corners=False
-    )
-    return nn.functional.grid_sample(picture[None] + 1, places, align_corners=False)[0] - 1
-
-
-one = images[labels == 1][4]
-left, right = turned(one, -35), turned(one, 35)
+wide = nn.functional.pad(images[labels == 1][4], (2, 2), value=-1)  # with black at both sides: (1, 8, 12)
+moving = torch.stack([wide[..., step : step + 8] for step in range(5)])
+straight = torch.stack([moving[0].lerp(moving[4], t / 4) for t in range(5)])
 show.rows(
-    {
-        "straight": torch.stack([left.lerp(right, t) for t in torch.linspace(0, 1, 9).tolist()]),
-        "turning": torch.stack([turned(one, angle) for angle in torch.linspace(-35, 35, 9).tolist()]),
-    },
+    {"straight": straight, "moving": moving},
     title="Half-way in a straight line, there is no digit",
 )
 
@@ -197,7 +186,8 @@ from minigen.density import gaussian_log_density
 gaussian_log_density = check("gaussian_log_density", gaussian_log_density)
 
 # %% [markdown]
-# Now there is a number for each picture. What does the Gaussian say of test digits, and what of noise?
+# Now there is a number for each picture, in **nats**, the unit of a natural logarithm: one nat less is $e$ times less dense.
+# What does the Gaussian say of test digits, and what of noise?
 
 # %%
 mean, covariance = fit_gaussian(x)
@@ -210,9 +200,8 @@ show.histogram(
 )
 
 # %% [markdown]
-# (A **nat** is the unit of a natural logarithm: one nat less is $e$ times less dense.) The two do not even come near each
-# other. Here is the same test for both models. Each accepts a picture if it gives it more than it gives the
-# lowest 5 % of the test digits: more confidence, or more density.
+# The two do not even come near each other. Here is the same test for both models. Each accepts a picture if it gives it more
+# than it gives the lowest 5 % of the test digits: more confidence, or more density.
 
 # %%
 with torch.no_grad():
@@ -242,8 +231,8 @@ print(f"the difference: {of_digits.mean() - wide:.2f} nats; 64 · log 8: {64 * m
 #
 # $$ \text{bits per dimension} = -\,\frac{\log p(x) + D \log(\text{width of a level})}{D \log 2} . $$
 #
-# (With dequantised pictures this is never too optimistic on average: Theis, van den Oord and Bethge, 2016.) Who knows nothing,
-# and calls all 17 levels equally probable, needs $\log_2 17$ bits. Fewer is better.
+# (With dequantised pictures this is never too optimistic on average: Theis, van den Oord and Bethge, 2016.) A model that
+# knows nothing, and calls all 17 levels equally probable, needs $\log_2 17$ bits. Fewer is better.
 
 
 # %%
@@ -253,7 +242,7 @@ def bits(log_density: Tensor) -> float:
 
 
 one_gaussian = bits(of_digits)
-print(f"who knows nothing: {math.log2(17):.2f} bits per dimension")
+print(f"a model that knows nothing: {math.log2(17):.2f} bits per dimension")
 measured("test digits under one Gaussian, bits per dimension", one_gaussian, at_most=3.1)
 
 # %% [markdown]
@@ -316,7 +305,9 @@ show.rows(
 # We have labels. So fit a Gaussian to the zeros alone, one to the ones, and so on: ten densities $p(x \mid c)$. For each digit
 # there are only about 115 pictures, and a covariance has 2,080 different numbers. It will be far too narrow in some
 # directions. Adding a small number to all its variances, a **ridge**, helps. How large should it be? Ask pictures that the fit
-# has not seen:
+# has not seen. Each has its label, and is judged by the Gaussian of its own class: $\log p(c) + \log p(x \mid c)$, the
+# log-probability of picture and class together. (So do not compare these bits with those of one Gaussian, which are for the
+# picture alone.)
 
 
 # %%
@@ -358,7 +349,7 @@ show.rows(
 )
 
 # %% [markdown]
-# Better: zeros and fives can be read, and many others can be guessed. And something comes with it for nothing. We have
+# Better: most zeros, fives and sixes can be read, and many others can be guessed. And something comes with it for nothing. We have
 # $p(x \mid c)$ and want $p(c \mid x)$. **Bayes' rule** gives it:
 #
 # $$ p(c \mid x) = \frac{p(c)\, p(x \mid c)}{\sum_{c'} p(c')\, p(x \mid c')} . $$
@@ -370,8 +361,9 @@ by_bayes = (log_p_with_class(x_test, *digit_mixture).argmax(1) == test_labels).d
 measured("accuracy of Bayes' rule on test digits", by_bayes, at_least=0.965)
 
 # %% [markdown]
-# Here it even beats the classifier, which was trained for nothing else. Do not expect that of photographs: with enough data,
-# a model that has to answer only the easier question answers it better (Ng and Jordan, 2002).
+# Here it even beats the classifier, which was trained for nothing else. The match is not quite fair: between two classes, our
+# classifier can draw only straight borders, and two Gaussians make curved ones. And do not expect it of photographs: with
+# enough data, a model that has to answer only the easier question answers it better (Ng and Jordan, 2002).
 #
 # ## 5 · Mixtures, when nobody gives labels
 #
@@ -387,7 +379,7 @@ measured("accuracy of Bayes' rule on test digits", by_bayes, at_least=0.965)
 # %%
 toy = ring()
 points = toy.sample(300, torch.Generator().manual_seed(0)).double()
-new_points = toy.sample(2000, torch.Generator().manual_seed(1)).double()  # never used to fit anything
+new_points = toy.sample(2000, torch.Generator().manual_seed(1)).double()  # never used to fit
 
 
 @show.styled
@@ -501,7 +493,7 @@ likelihoods = torch.stack([mixture_log_density(points, *mixture).mean() for mixt
 measured("smallest gain of the 60 steps, nats for each point", likelihoods.diff().min(), at_least=-1e-4)
 
 # %% [markdown]
-# No step makes it worse, and that is a theorem (Dempster, Laird and Rubin, 1977; only our ridge can cost a hair). It does not say
+# No step makes it worse, and that is a theorem (Dempster, Laird and Rubin, 1977; the ridge may cost a tiny bit). It does not say
 # that EM finds the *best* mixture, and here it did not: look at the ellipses after the last step. EM climbs the nearest hill.
 # So one starts it several times, on points that lie far apart, and keeps the likeliest mixture. `fit_mixture` does that.
 #
@@ -544,8 +536,10 @@ show.curves(
 
 # %%
 measured("number of components that new points choose on the ring", best, at_least=8, at_most=8)
-ideal = toy.log_density(new_points).mean()
-print(f"new points, nats each: {scores.max():.3f} under the chosen mixture, {ideal:.3f} under the truth")
+fresh = toy.sample(2000, torch.Generator().manual_seed(2)).double()  # since new_points made the choice
+reached = mixture_log_density(fresh, *fit_ring(points, best)).mean()
+ideal = toy.log_density(fresh).mean()
+print(f"fresh points, nats each: {reached:.3f} under the chosen mixture, {ideal:.3f} under the truth")
 
 # %% [markdown]
 # On the points that it was fitted to, the mixture only gets better. On new points it gets better up to eight components, and
@@ -588,8 +582,8 @@ show.rows(
 
 # %% [markdown]
 # From row to row the models know more, and the bits say the same as the eye. Gaussians will not go much further: a component is
-# a flat cloud of pixels, and a digit that is turned a little walks along a *curve*. To bend the clouds takes neural networks,
-# and these are the rest of the course.
+# a flat cloud of pixels, and a digit that moves walks along a *curve*. Bending the clouds takes neural networks, and these
+# are the rest of the course.
 #
 # ## 6 · The score: which way to a better picture?
 #
@@ -599,11 +593,12 @@ show.rows(
 # $$ s(x) = \nabla_x \log p(x) . $$
 #
 # It has one great advantage: it does not contain the constant that makes a density integrate to 1, which in most models nobody
-# can compute. Diffusion models learn nothing but the score. For a mixture of Gaussians we can write it down *exactly*, so this
+# can compute. A diffusion model learns just the score. For a mixture of Gaussians we can write it down *exactly*, so this
 # function will be the judge when later lessons test networks and samplers.
 #
 # **Your turn**, with pencil and paper first. You need two facts: the gradient of a logarithm is $\nabla \log p = \nabla p / p$,
-# and the logarithm of one Gaussian is a squared distance, which you can differentiate. On the way you will meet an old friend.
+# and the logarithm of one Gaussian is $-\tfrac12$ of a squared distance, plus a constant. On the way you will meet an old
+# friend.
 
 # %% exercise
 from minigen.density import mixture_score
@@ -642,13 +637,14 @@ def arrows(mixture: tuple[Tensor, Tensor, Tensor], title: str):
 arrows(truth, "The score of the ring: everywhere, the way uphill")
 
 # %% [markdown]
-# Who follows the arrows comes to a place of high density. But not to a *sample*: in the end everybody stands on one of eight
-# tops. So add a little fresh noise $\varepsilon$ at every step:
+# If you follow the arrows, you come to a place of high density. But not to a *sample*: in the end everybody stands on one of
+# eight tops. So add a little fresh noise $\varepsilon$ at every step:
 #
 # $$ x \leftarrow x + \eta\, s(x) + \sqrt{2 \eta}\; \varepsilon . $$
 #
-# With small steps $\eta$ the two balance, and the crowd settles into just the density whose score it follows. This is **Langevin
-# sampling**, and it turns a score into a generator:
+# With small steps $\eta$ the two balance, and the points soon spread out over their hill as the density does. This is
+# **Langevin sampling**, and it turns a score into a generator. It has a weakness: to get to another hill, a point has to climb
+# down against the score by luck. So let a second crowd start on one hill:
 
 
 # %%
@@ -663,46 +659,60 @@ def follow(score: Callable[[Tensor], Tensor], start: Tensor, steps: int, noisy: 
 
 
 crowd = 3.2 * torch.rand(400, 2, generator=torch.Generator().manual_seed(9), dtype=torch.float64) - 1.6
-climbed, settled = (follow(toy.score, crowd, budget(50, 500, 500), noisy) for noisy in (False, True))
+on_one_hill, steps = toy.means[0].repeat(400, 1), budget(50, 500, 500)
+climbed, settled = (follow(toy.score, crowd, steps, noisy) for noisy in (False, True))
+stuck = follow(toy.score, on_one_hill, steps, noisy=True)
 panels(
     {
         "start: anywhere": (crowd, None),
         "uphill, no noise": (climbed, None),
-        "Langevin sampling": (settled, None),
-        "the ring itself": (new_points[:400], None),
+        "Langevin, from anywhere": (settled, None),
+        "Langevin, from one hill": (stuck, None),
     }
 )
 
 # %%
-spread = (settled - toy.means[torch.cdist(settled, toy.means).argmin(1)]).std()
+hill = torch.cdist(settled, toy.means).argmin(1)
+spread = (settled - toy.means[hill]).std()
 measured(
     "spread of the Langevin samples around the eight means (truth: 0.1)", spread, at_least=0.09, at_most=0.115
 )
+print(
+    "points on each hill, started anywhere:", hill.bincount(minlength=8).tolist(), "(truth: about 50 on each)"
+)
+at_home = (torch.cdist(stuck, toy.means).argmin(1) == 0).double().mean()
+measured(
+    "share of the second crowd that is still on its first hill (in the end: 1/8)", at_home, at_least=0.85
+)
 
 # %% [markdown]
-# (`toy.score` runs on your `mixture_score`.) Diffusion models make pictures like this, by many small steps along a score. What is
-# missing is the score, since nobody knows the density of photographs. In lesson 11, a network learns it.
+# (`toy.score` runs on your `mixture_score`.) Within a hill all is right; how many points stand on which hill still depends on
+# where they started, and would for a long time. Diffusion models too make pictures by many small steps along a score, and start
+# where noise has melted the hills into one. What is missing is the score, since nobody knows the density of photographs. In
+# lesson 11, a network learns it.
 #
 # ## 7 · The map
 #
 # You have now seen models that have everything: a density that can be computed, and samples. With networks, one cannot have
 # everything. The families are best told apart by what becomes of $p(x)$ (Goodfellow, 2016):
 #
-# - **Explicit and tractable**: $p(x)$ can be computed. So it is for mixtures, for autoregressive models (one pixel after the other,
-#   each with its probability given the earlier ones), and for normalizing flows (which bend a Gaussian, and keep account of the
+# - **Explicit and tractable**: $p(x)$ can be computed. Examples are mixtures, autoregressive models (one pixel after the other,
+#   each with its probability given the earlier ones), and normalizing flows (which bend a Gaussian, and keep account of the
 #   volume).
 # - **Explicit and approximate**: there is a $p(x)$, but it hides in an integral that nobody can compute; one maximises a bound
-#   below it. So it is for variational autoencoders and diffusion models.
+#   below it. Examples are variational autoencoders and diffusion models.
 # - **Implicit**: there is only a machine that turns noise into pictures. It cannot say how probable a picture is, so it must
 #   learn in another way. A GAN learns from an opponent, who tries to tell its pictures from real ones.
 #
-# Here is every family of this course, with the lessons in which it comes:
+# Two more boxes are needed here. Denoising autoencoders learn **only the gradient** of $\log p(x)$, the score. And some models
+# have **no density of pictures**: they describe pictures or scenes, and do not draw at random. Here is every family of this
+# course, with the lessons in which it comes:
 
 # %%
 FAMILIES = {
     "explicit density,\ntractable": [
         "Gaussians and their mixtures · 01",
-        "autoregressive: PixelCNN · 40;  image tokens: DALL·E, Parti · 65, 66",
+        "autoregressive: of pixels, PixelCNN · 40;  of tokens, DALL·E, Parti · 65, 66",
         "normalizing flows · 41",
     ],
     "explicit density,\napproximate": [
@@ -746,8 +756,9 @@ def family_tree(families: dict[str, list[str]]):
 family_tree(FAMILIES)
 
 # %% [markdown]
-# Some stand between two boxes: a diffusion model learns a score, and has a bound on the likelihood as well. And some are built of
-# others: latent diffusion draws with a diffusion model in the codes of an autoencoder.
+# Some stand between two boxes: what a diffusion model learns is a score, and its loss is, up to weights, a bound on the
+# likelihood; DALL·E and Parti have an exact probability of tokens, not of pictures. And some are built of others: latent
+# diffusion draws with a diffusion model in the codes of an autoencoder.
 #
 # ### The trilemma
 #
@@ -764,7 +775,7 @@ family_tree(FAMILIES)
 # Much research goes into what is poor here: for diffusion, latent codes make each pass cheaper, and distillation makes them fewer.
 #
 # We can see quality and coverage pull against each other in our own model. Multiply all standard deviations of the mixture by a
-# number below 1, and it draws only what is near the middle of its components. We call a picture *good* when it is as near to a
+# small number, and it draws only what is near the middle of its components. We call a picture *good* when it is as near to a
 # training digit as 95 % of the test digits are, and a test digit *covered* when one of 1,150 drawn pictures is that near to it.
 
 
@@ -784,20 +795,25 @@ show.curves(
     {"quality": quality, "coverage": coverage},
     xlabel="spread of the components (1: as fitted)",
     ylabel="share of pictures",
-    title="Less spread: better pictures of fewer kinds",
+    title="Down to a spread of 0.75 both rise; below it, they trade",
 )
 
 # %%
 show.rows(
-    {f"spread {spread}": draw(digit_mixture, 10, spread) for spread in (0.1, 0.6, 1.0, 1.3)},
+    {f"spread {spread}": draw(digit_mixture, 10, spread) for spread in (0.1, 0.75, 1.0, 1.3)},
     title="The same draws, with more and more spread",
 )
 
 # %%
-measured("quality gained by spread 0.3 instead of 1", quality[0.3] - quality[1.0], at_least=0.05)
-measured("coverage lost by spread 0.3 instead of 1", coverage[1.0] - coverage[0.3], at_least=0.03)
+measured("quality gained from spread 1 to 0.75", quality[0.75] - quality[1.0], at_least=0.05)
+measured("coverage gained from spread 1 to 0.75", coverage[0.75] - coverage[1.0], at_least=0.005)
+measured("quality gained from spread 0.75 to 0.3", quality[0.3] - quality[0.75], at_least=0.025)
+measured("coverage lost from spread 0.75 to 0.3", coverage[0.75] - coverage[0.3], at_least=0.06)
 
 # %% [markdown]
+# Read the curves from the right. The fitted spread, 1, is too wide for this eye: down to about 0.75, quality and coverage rise
+# together. Below that, better pictures are paid for with fewer kinds.
+#
 # The same knob comes back in every large model, as the *truncation* of a GAN or the *guidance scale* of a diffusion model. Mind
 # that no number alone is enough. The smeared means in the row of spread 0.1 all count as good; and a "model" that returns its
 # training pictures would score well on everything, and would only have forgotten to generate.

@@ -1,11 +1,11 @@
 # %% [markdown]
 # # 13 · Variational autoencoders
 #
-# **Can we teach the codes to lie where we will look for them?** In lesson 10 a decoder turned 8 numbers into a digit. But when
-# we drew 8 numbers at random, it drew blots: nothing in its training had said where its codes should lie.
+# **Can we teach the codes to lie where we will look for them?** In lesson 10 a decoder turned 8 numbers into a digit. But
+# from 8 random numbers it drew mostly pale and broken digits: nothing in its training had said where its codes should lie.
 #
 # In this lesson you build the model that says it, the **variational autoencoder** or VAE. Its encoder answers with a small
-# cloud instead of a point; a distance between clouds keeps them where random numbers fall; and the loss turns out to be a bound
+# cloud instead of a point; a price on every cloud keeps them where random numbers fall; and the loss turns out to be a bound
 # on the probability of the data. You will also break it, in the five ways in which everybody breaks it once.
 #
 # About 2 hours · 8 exercises · needs: lessons 01 and 10; derivatives, integrals, the normal distribution.
@@ -75,7 +75,7 @@ show.rows(
 # nothing, it would have to *be* $N(0, I)$, and then it says nothing about its picture. To strike a balance we need a price: how
 # unlike $N(0, I)$ is a cloud?
 #
-# ## 2 · The distance between two clouds
+# ## 2 · How unlike are two clouds?
 #
 # Let $q$ and $p$ be two densities. The **Kullback–Leibler divergence** asks how much more probable $q$ makes its own draws than
 # $p$ does, on average and on a logarithmic scale:
@@ -103,7 +103,7 @@ from minigen.vae import kl_1d
 kl_1d = check("kl_1d", kl_1d)
 
 # %% [markdown]
-# A formula that one has found oneself should be checked in another way. The average over $q$ is an integral, and a computer can
+# A formula you found yourself should be checked in another way. The average over $q$ is an integral, and a computer can
 # add up an integral:
 
 
@@ -148,9 +148,9 @@ show.curves(
 )
 
 # %% [markdown]
-# The VAE uses the first one, $\mathrm{KL}(\text{cloud} \,\|\, N(0, 1))$. A narrow cloud pays little more than the logarithm of
-# its narrowness: that is the price of *information*, of knowing a number well. The second one would punish a narrow cloud without
-# mercy, since most draws of $N(0, 1)$ fall where the cloud has next to no density.
+# The VAE uses the first one, $\mathrm{KL}(\text{cloud} \,\|\, N(0, 1))$. A narrow cloud pays less than $\log (1/\sigma)$, the
+# logarithm of its narrowness: that is the price of *information*, of knowing a number well. The second one would punish a
+# narrow cloud without mercy, since most draws of $N(0, 1)$ fall where the cloud has next to no density.
 #
 # ### Many numbers, independent
 #
@@ -161,7 +161,7 @@ show.curves(
 # for the *logarithm of the variance*, `logvar` $= \log \sigma^2$: any number is allowed, and the exponential makes it positive.
 #
 # **Your turn.** This function is to give $\mathrm{KL}(N(\mu, \sigma^2) \,\|\, N(0, I))$. It contains two bugs, both of which you
-# will find in published code. What is it that it gives, for example, for `mu` = 1 and `logvar` = 0, where a KL is never below 0?
+# will find in published code. Try `mu` = 1, `logvar` = 0: what does it give, and can a KL be that?
 
 # %% exercise
 from minigen.vae import kl_standard
@@ -188,8 +188,9 @@ measured(
 #
 # $$ \log N(z; \mu, \Sigma) = -\tfrac12 \left[ (z-\mu)^\top \Sigma^{-1} (z-\mu) + \log |\Sigma| + k \log 2\pi \right] . $$
 #
-# The VAE gets by without it, since its clouds are diagonal on purpose: $k$ spreads are cheaper than a $k \times k$ matrix. But we
-# want to measure whether *all codes together* are like $N(0, I)$, and all codes together are correlated.
+# The VAE gets by without it, since the covariance matrices of its clouds are diagonal: $k$ spreads are cheaper than a
+# $k \times k$ matrix. But we want to measure whether *all codes together* are like $N(0, I)$, and together they are
+# correlated.
 #
 # **Your turn.** One new fact is enough: over draws of $q$, the average of $(z-\mu_q)^\top A\, (z-\mu_q)$ is the trace of
 # $A\,\Sigma_q$ (the sum of its diagonal). In one dimension, your result has to be `kl_1d`.
@@ -225,7 +226,7 @@ print(f"all codes of the plain autoencoder, as one Gaussian: {plain_kl:.1f} nats
 #
 # The trick is as short as it is famous: throw the dice first. Draw $\varepsilon$ from $N(0, I)$, which has nothing to do with
 # $\mu$ and $\sigma$, and then *build* the draw out of the three. For a fixed $\varepsilon$ the code is an ordinary function of
-# $\mu$ and $\sigma$, and has ordinary derivatives. It is called **reparameterization** (Kingma and Welling, 2013).
+# $\mu$ and $\sigma$, and has ordinary derivatives. The trick is called **reparameterization** (Kingma and Welling, 2013).
 #
 # **Your turn.** What goes in: `mu` and `logvar`, both (N, k), and the noise `eps` (N, k). What comes out: codes (N, k), which have
 # the mean $\mu$ and the *standard deviation* $\sigma$.
@@ -241,8 +242,8 @@ reparameterize = check("reparameterize", reparameterize)
 # $\sigma$ alone, and its derivative can be had without any trick: compute the average by integration for $\mu + h$ and for
 # $\mu - h$, and divide the difference by $2h$.
 #
-# There is a second way to a gradient, older than the trick, and it does not even need $f$ to be differentiable. Since
-# $\nabla q = q \, \nabla \log q$,
+# There is a second way to a gradient, older than the trick, and it does not even need $f$ to be differentiable. By the chain
+# rule $\nabla \log q = \nabla q / q$, so
 #
 # $$ \nabla_\mu \, \mathbb{E}_{z \sim q} [f(z)] = \int f(z) \, \nabla_\mu q(z) \, dz = \mathbb{E}_{z \sim q} \left[ f(z) \, \nabla_\mu \log q(z) \right] . $$
 #
@@ -298,9 +299,9 @@ show.histogram(
 
 # %% [markdown]
 # Both averages are right, but single draws scatter, and training takes one draw for each picture. Where the variance is ten times
-# larger, one needs ten times more draws to know as much. The 5 in our price is unkind to the score function: a constant changes no
-# derivative, and the way through the draw does not even see it, but the score function multiplies it with noise. We will measure
-# again on a real VAE, and give the score function its best chance.
+# larger, one needs ten times more draws to know as much. The 5 in our price is unkind to the score function: a constant
+# changes no derivative, and the gradient through the draw does not even see it, but the score function multiplies it with
+# noise. We will measure again on a real VAE, and give the score function its best chance.
 #
 # ## 4 · The bound
 #
@@ -317,8 +318,8 @@ show.histogram(
 #
 # $$ p(z \mid x) = \frac{p(x \mid z) \, p(z)}{p(x)} , $$
 #
-# and it has the same integral below the line. We are stuck, and the encoder helps us out: let it *guess* the posterior, by its
-# cloud $q(z \mid x)$. How wrong is the guess? Measure it with the KL, and put Bayes' rule in:
+# and it has the same integral in the denominator. We are stuck, and the encoder helps us out: let it *guess* the posterior,
+# by its cloud $q(z \mid x)$. How wrong is the guess? Measure it with the KL, and put Bayes' rule in:
 #
 # $$ \mathrm{KL}(q(z \mid x) \,\|\, p(z \mid x)) = \mathbb{E}_{q} \left[ \log q(z \mid x) - \log p(x \mid z) - \log p(z) \right] + \log p(x) . $$
 #
@@ -326,9 +327,9 @@ show.histogram(
 #
 # $$ \log p(x) = \underbrace{\mathbb{E}_{q} \left[ \log p(x \mid z) \right] - \mathrm{KL}(q(z \mid x) \,\|\, p(z))}_{\text{ELBO}} + \underbrace{\mathrm{KL}(q(z \mid x) \,\|\, p(z \mid x))}_{\text{the gap, at least 0}} . $$
 #
-# The first two terms can be computed, and since the gap is never below 0, they are a lower bound of the evidence: the **evidence
-# lower bound**, ELBO. They are just our two terms, one to one, and making them large does two things at once: it makes the data
-# more probable, and the guess better.
+# The first two terms can be computed, and since the gap is never below 0, together they are a lower bound of the evidence:
+# the **evidence lower bound**, ELBO. They are just our two terms, one to one, and making them large pulls at both: the data
+# become more probable, or the guess better.
 #
 # Let us see this with our own eyes, in a model so small that everything is known. The code is one number, $z \sim N(0, 1)$, and
 # the "picture" is one number too, $x \sim N(2z, 1)$. Then $p(x) = N(x; 0, 5)$, and the posterior is
@@ -373,7 +374,7 @@ measured("largest |evidence − ELBO − gap| in the small model, nats", error, 
 #
 # The squared error of lesson 10 is in there, but not alone. The spread $\sigma_x$ says what an error *costs*: with a small one,
 # a pixel that is slightly off is a disaster; with a large one, nothing matters much. It is the exchange rate between the two
-# terms of the ELBO, and the best of it is that we need not choose it: it is a parameter as others are, and is learned.
+# terms of the ELBO, and best of all, we need not choose it: it is a parameter like any other, and is learned.
 #
 # **Your turn.** Write $-\log p(x \mid z)$. What goes in: pictures, their means, and $\log \sigma_x$. What comes out: nats, one
 # number for each picture.
@@ -401,7 +402,7 @@ gaussian_nll = check("gaussian_nll", gaussian_nll)
 #
 # ## 6 · The whole model
 #
-# The encoder gives $2k$ numbers: the first half is `mu`, the second half `logvar`.
+# The encoder gives $2k$ numbers: the first half is `mu`, the second half `logvar`. `beta` is a weight on the KL; 1 is the ELBO.
 #
 # **Your turn.** Here is the whole class. It runs, its losses fall, nobody complains. And it forgets all its pictures. There are
 # three bugs in `terms` and `loss`, and none of them raises an error. (The card names those that are left.)
@@ -488,9 +489,9 @@ show.rows(
 )
 
 # %% [markdown]
-# Now by number. A classifier of digits looks at pictures through 64 numbers, its **features**. Take the features of real digits,
-# and those of drawn ones; fit a Gaussian to each; and measure how far apart these two Gaussians are. This is the **Fréchet
-# distance**, and lesson 20 explains it. Smaller is better; what real test digits get shows how small it can become.
+# Now in numbers. A classifier of digits looks at pictures through 64 numbers, its **features**. Take the features of real
+# digits, and those of drawn ones; fit a Gaussian to each; and measure how far apart these two Gaussians are. This is the
+# **Fréchet distance**, and lesson 20 explains it. Smaller is better; the last bar shows what new real digits get.
 
 # %%
 judge = trained("digit_classifier")
@@ -528,9 +529,9 @@ measured(
 
 # %% [markdown]
 # The VAE is far better than the plain autoencoder, when both are asked the same thing. Read the second number too: a Gaussian
-# *fitted* to the plain autoencoder's codes (the patch of lesson 10) is a serious rival on these small pictures. It draws from
-# where the codes are. What the VAE adds is that nobody has to go and look where they are, and that there is a bound which says
-# how well the whole model, code and decoder, explains a picture.
+# *fitted* to the plain autoencoder's codes (the patch of lesson 10) is even slightly ahead on these small pictures: it draws
+# from where the codes are. What the VAE adds is that nobody has to go and look where they are, and that there is a bound
+# which says how well the whole model, code and decoder, explains a picture.
 #
 # Did the training do what we asked? Here are all codes of the training digits, one draw for each picture, as one Gaussian:
 
@@ -550,7 +551,7 @@ show.histogram(
         "drawn from N(0, I)": noise.norm(dim=1),
     },
     xlabel="distance of a code from 0",
-    title="The codes of the VAE are as far out as random codes are",
+    title="The codes of the VAE are nearly as far out as random codes",
 )
 
 # %% [markdown]
@@ -586,12 +587,12 @@ print("mean over the draws, score function:  ", [f"{v:.1f}" for v in score.mean(
 measured("variance of the score function / through the draw, on a digit", ratio, at_least=2)
 
 # %% [markdown]
-# The score function needs that many times more draws for the same accuracy, and the factor grows with the length of the code: it
-# only ever learns *how good* a draw was, and never *in which direction* it should have been.
+# On this digit the score function needs that many times more draws for the same accuracy (from digit to digit, the factor
+# varies several times over): it only ever learns *how good* a draw was, and never *in which direction* it should have been.
 #
 # ## 7 · Five bugs that train
 #
-# You have met five famous bugs in this lesson, as repairs or on the cards. Here is each of them alone, in an otherwise right VAE,
+# You have met five famous bugs in your two repairs. Here is each of them alone, in an otherwise right VAE,
 # trained for the same short time and judged by the right formulas.
 
 
@@ -638,15 +639,17 @@ for bug in bugs:
 show.rows(drawn, title="Drawn from N(0, I): one bug in each row")
 
 # %% [markdown]
-# None of them raises an error, and all losses fall.
+# None of these four raises an error, and their losses fall.
 #
 # - **Mean over pixels**: the KL wins, and whatever the code, the decoder draws one and the same picture.
 # - **Noise detached**: only the KL speaks to the clouds' width, and it wants $\sigma = 1$. To be told apart, the means have to flee
 #   from each other, far beyond where we draw.
-# - **`logvar` as $\log \sigma$** in the KL: a narrow cloud is charged twice the logarithm of its width, so the code says too little.
-# - **`std = exp(logvar)`** is the most treacherous; compare its Fréchet distance with that of the right model. A cloud that pays for
-#   $\sigma = 0.1$ gets $\sigma^2 = 0.01$: precision at half the price. The pictures can even become sharper. But the loss is no bound
-#   of anything any more, and nobody knows what the model has learned. (Who wants a cheaper KL can have it openly, by `beta`.)
+# - **`logvar` as $\log \sigma$** in the KL: a narrow cloud is charged twice the logarithm of its width. So the clouds are too
+#   wide, and the means flee here too.
+# - **`std = exp(logvar)`** is the most treacherous; compare its Fréchet distance with that of the right model. A cloud that
+#   pays for a spread of 0.1 is drawn with a spread of 0.01: precision at half the price. The pictures can even become
+#   sharper. But the loss is no bound of anything any more, and nobody knows what the model has learned. (If you want a
+#   cheaper KL, you can have it openly, by `beta`.)
 #
 # So neither a falling loss nor a nice picture shows that a formula is right. What does: the held-out ELBO *by the right formulas*, next
 # to that of a model known to be right; and a test of each formula alone, as above, against an integral or another library.
@@ -714,15 +717,16 @@ show.grid(
 )
 
 # %% [markdown]
-# Compare the map of codes with the decoded one: where the sevens lie, sevens are drawn. There are no holes: the whole plane is
-# used, digits next to each other pass over into each other, and on the borders stand pictures that are half this and half that.
-# That is no bug. A continuous map of ten kinds of things has to have borders. Lesson 14 walks through this space.
+# Compare the map of codes with the decoded one: where the sevens lie, sevens are drawn. Every place in the decoded map gives
+# a picture; some kinds have two regions. Neighbouring digits turn into one another, and on the borders stand pictures that
+# are half this and half that. That is no bug. A continuous map of ten kinds of things has to have borders. Lesson 14 walks
+# through this space.
 #
 # ## 9 · Another decoder: coins
 #
 # A Gaussian is one choice for $p(x \mid z)$. For pictures in black and white it is a poor one, since it gives probability to all
-# greys. There, each pixel is a **coin** (a Bernoulli variable): white with probability $\pi$, black with $1 - \pi$. The decoder
-# gives for each pixel the log-odds $a = \log \frac{\pi}{1 - \pi}$, called **logit**, which may be any number, and
+# greys. There we make each pixel a **coin** (a Bernoulli variable): white with probability $\pi$, black with $1 - \pi$. The
+# decoder gives for each pixel the log-odds $a = \log \frac{\pi}{1 - \pi}$, called **logit**, which may be any number, and
 # $\pi = \mathrm{sigmoid}(a) = 1 / (1 + e^{-a})$.
 #
 # **Your turn.** $-\log p(x \mid z)$ again. What goes in: pictures whose pixels are −1 (black) or 1 (white), and logits. What comes
@@ -790,9 +794,9 @@ collapsed = check("collapsed", collapsed)
 # So the bound can be tight and the model useless. Collapse is no failure of the bound: under some decoders a code is simply *not
 # worth its price*.
 #
-# **Collapse, made: a decoder that trusts no pixel.** Fix the pixels' spread $\sigma_x$ instead of learning it. With
-# $\sigma_x = 1$ the first term is half of the squared error plus a constant, which is what you get when you write "squared
-# error + KL" without thinking of $\sigma_x$. With $\sigma_x = 2$ an error costs a quarter of that.
+# **Collapse, made: a decoder that trusts no pixel.** Fix the pixels' spread $\sigma_x$ instead of learning it. If you
+# write "squared error + KL" without thinking of it, you set $1 / (2\sigma_x^2) = 1$, a spread of 0.71. We take $\sigma_x = 1$,
+# where an error costs half of that, and $\sigma_x = 2$, an eighth.
 
 # %%
 by_spread = {"σ learned": models["none"]}  # of section 7: the same steps from the same start
@@ -910,16 +914,17 @@ measured("KL with warm-up / without", totals["+ KL warm-up"] / totals["sees neig
 measured("active numbers of 8 with free bits", counts["+ free bits"], at_least=7)
 
 # %% [markdown]
-# Look at the ELBOs beside the KLs: the strong decoder is the *better* model of the pictures, though its code says less. And free bits
-# fill the code at a small cost in ELBO. So decide what you want the model for. Who wants a good density does not mind a silent code. Who wants the *code*, to
-# search, to edit, or as the space in which a diffusion model draws (part 6), has to keep it alive.
+# Look at the ELBOs beside the KLs: the strong decoder is the *better* model of the pictures, though its code says less.
+# Warm-up fills the code and even gains a little ELBO here: part of the collapse was a bad start. Free bits fill it further, at a
+# small cost in ELBO. That is a choice: if you want a good density, you need not mind a silent code; if you want the *code*,
+# to search, to edit, or as the space in which a diffusion model draws (part 6), you have to keep it alive.
 #
 # ## What goes wrong in practice
 #
 # - **`exp(logvar)` for the standard deviation.** It is the variance. It trains.
-# - **A mean over the pixels beside a sum over the code**, or `F.mse_loss` with its default reduction. Collapse.
-# - **Squared error without $\sigma_x$**: a fixed spread of 1 by stealth. Numbers of the code go silent.
-# - **A weight β that was found by trial**, to repair one of the above. Look for the reduction first.
+# - **A mean over the pixels beside a sum over the code**, or `F.mse_loss` with its default `reduction="mean"`. Collapse.
+# - **Squared error without $\sigma_x$**: a fixed spread of $1/\sqrt 2$ by stealth. Numbers of the code go silent.
+# - **A weight β that was found by trial**, to repair one of the above. Look first for a mean that should be a sum.
 # - **The bound quoted without its constants**, and compared with other papers. The $\log \sqrt{2\pi}$ of each pixel counts.
 # - **Bernoulli loss on grey pixels**: no log-likelihood.
 # - **Samples judged through reconstructions.** The encoder does not help when you draw from $N(0, I)$.

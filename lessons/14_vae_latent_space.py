@@ -13,6 +13,7 @@
 # About 90 minutes · 7 exercises · needs: lesson 13.
 
 # %%
+import inspect
 import math
 
 import torch
@@ -117,7 +118,7 @@ with torch.no_grad():
 show.rows({"original": x_test[:12], "through 6 numbers": rebuilt[:12]}, title="Test pictures through the VAE")
 
 # %% [markdown]
-# ## 2 · Straight and spherical ways
+# ## 2 · Straight lines and arcs
 #
 # A straight way from code $a$ to code $b$: at $t = 0$ we are at $a$, at $t = 1$ at $b$. The English name is *linear
 # interpolation*, the programmers' name `lerp`:
@@ -153,13 +154,16 @@ from minigen.exercises.lesson_14_vae_latent_space import middle_of_two
 middle_of_two = check("middle_of_two", middle_of_two)
 
 # %% [markdown]
-# So in many dimensions the straight way leaves the shell in which all draws live, and passes through a place where a
-# decoder has never been trained. The arc around 0 avoids that: it walks through the *angle* between $a$ and $b$ evenly. It is
-# called *spherical interpolation*, `slerp`, and was invented to turn things in computer graphics (Shoemake, 1985).
+# So in many dimensions all draws live in a thin shell around 0. The straight way leaves it, and passes through a place where a
+# decoder has never been trained. An arc around 0 avoids that. It is called *spherical interpolation*, `slerp`, and was invented
+# to animate rotations (Shoemake, 1985).
 #
 # Think of two arrows of length 1 with the angle $\Omega$ between them. The point at $t$ has the angle $t\,\Omega$ behind it,
-# and $(1-t)\,\Omega$ before it. It is a sum of the two arrows, and each arrow's weight is a sine over a sine. Which?
-# For arrows of other lengths we keep these weights.
+# and $(1-t)\,\Omega$ ahead of it. To get there, go some way along $a$, and then some way in the direction of $b$. These two ways
+# are the weights of $a$ and $b$, and with the line from 0 to the point, of length 1, they make a triangle. Draw it. In a triangle
+# the sides are to each other as the sines of the angles opposite to them (the law of sines); opposite to the side of length 1
+# is the angle $\pi - \Omega$, whose sine is that of $\Omega$. So each weight is a sine over a sine. Which? For arrows of other
+# lengths we keep these weights; then the turn is no longer quite even.
 #
 # **Your turn.** What goes in: codes `a` and `b`, (N, k), and `t`, one number or N. What comes out: points (N, k). It matters
 # wherever you walk between draws of $N(0, I)$: here, in GANs, and between the noises of diffusion models.
@@ -205,7 +209,7 @@ with torch.no_grad():
         "pixels mixed": torch.lerp(*x_test[pairs], 0.5),
         "straight": vae.decode(lerp(a, b, 0.5)),
         "spherical": vae.decode(slerp(a, b, 0.5)),
-        "no way at all": rebuilt[pairs[0]],
+        "only rebuilt": rebuilt[pairs[0]],
     }
     ways = {
         f"{name} {i + 1}": vae.decode(way(a[i : i + 1], b[i : i + 1], t))
@@ -231,17 +235,27 @@ measured(
 )
 
 # %% [markdown]
-# Either way is much better than mixed pixels. ("No way at all" is a picture that is only rebuilt, for comparison.) But here the
-# arc is not better than the straight way. That is the honest answer for a code of few numbers: many draws of $N(0, I)$ in 6
-# dimensions are near to 0, so the straight way leads through known land, and the arc makes a detour around it. Choose the arc
-# where codes have many numbers and all of them are about equally long.
+# Either way is much better than mixed pixels. ("Only rebuilt" is one of the two ends, for comparison.) But here the
+# arc is not better than the straight way. Count the draws that are as near to 0 as the middle of a straight way:
+
+# %%
+for k, promise in {6: {"at_least": 0.1}, 100: {"at_most": 0.001}}.items():
+    u, v = torch.randn(2, 20_000, k, generator=torch.Generator().manual_seed(k))
+    near = float(lerp(u, v, 0.5).norm(dim=1).mean())
+    print(f"{k} dimensions: the middle of a straight way is about {near:.2f} long;")
+    less = (u.norm(dim=1) < near).double().mean()
+    measured(f"share of the draws in {k} dimensions that are shorter", less, **promise)
+
+# %% [markdown]
+# With a few numbers, enough draws are that short: the straight way leads through known land, and the arc makes a
+# detour around it. Choose the arc where codes have many numbers and all of them are about equally long.
 #
 # ## 3 · Directions that mean something
 #
 # Is there a direction for "bigger"? Nobody told the VAE what size is. But we can ask it. Take the pictures
-# that *have* an attribute, such as "big", and those that do not. In every other respect the two groups are alike, if they
-# are large. So what is different between their codes, on average, is the attribute. Faces were given smiles and glasses
-# in this way (Larsen et al., 2016).
+# that *have* an attribute, such as "big", and those that do not. In every other respect the two groups are alike, because the
+# factors were drawn independently, and the groups are large. So what is different between their codes, on average, is the
+# attribute. Faces were given smiles and glasses in this way (Larsen et al., 2016).
 #
 # **Your turn.** Codes (N, k) go in, with a yes or no for each. A direction (k,) comes out: one whole step along
 # it should turn a typical picture without the attribute into one with it.
@@ -270,7 +284,7 @@ show.rows(walked, title="Arithmetic with codes: less and more of an attribute")
 
 # %% [markdown]
 # Down each column, one picture gets bigger, and then bluer. Since we know the world, we can do more than look: draw a
-# random step for each of the test pictures, walk it, and recognise what came out. Does the asked factor move as it was asked?
+# random step for each of the test pictures, walk it, and recognise what came out. Does the requested factor move as it was asked?
 
 # %%
 share = 2 * torch.rand(len(codes_test), generator=generator) - 1  # of a whole step, for each picture
@@ -301,18 +315,22 @@ for name, change in asked.items():
     )
 
 # %% [markdown]
-# The asked factor moves by a good part of its range; the others hardly move on average, but look into the rows above and
-# you find single pictures in which they do. A code is a curved map, and one straight direction for the whole map is only the
-# best straight answer.
+# The two halves of a range differ by half of it on average, so +0.50 is what to hope for. Here it is less, partly because the net
+# of true pictures ends where the range does: a circle drawn larger than all is recognised as the largest. The other factors
+# hardly move on average, but in single pictures of the rows above they do. A code is a curved map, and one straight
+# direction for the whole map is only the best straight answer.
 #
 # ## 4 · A heavier KL: the β-VAE
 #
 # Is there one *number* of the code for each factor? Walk along one number at a time, and leave the others. Such a walk is
-# called a **traversal**, and it is three lines, given:
+# called a **traversal**, and is given:
 
 # %%
 from minigen.latent_space import separation, squared_correlations, traversal
 
+print(inspect.getsource(traversal))
+
+# %%
 values = torch.linspace(-2, 2, 9)
 
 
@@ -325,14 +343,15 @@ def all_traversals(model: VAE, z: Tensor) -> dict[str, Tensor]:
 show.rows(all_traversals(vae, codes_test[inside][0]), title="One number at a time, from −2 to 2: β = 1")
 
 # %% [markdown]
-# The numbers work, but most of them move several things at once. Little in the ELBO asks for more: turn all codes by some angle,
-# let the decoder turn them back, and every picture is rebuilt as before, from codes that look as much like $N(0, I)$.
+# Each number does something, but most of them move several things at once. Little in the ELBO asks for more: turn all codes by
+# some angle, let the decoder turn them back, and every picture is rebuilt as before, from codes that look as much like $N(0, I)$.
+# Only the shape of the clouds $q(z \mid x)$, whose axes lie along the numbers, has a word in this.
 #
-# The **β-VAE** (Higgins et al., 2017) makes the KL heavier, by a factor $\beta > 1$:
+# The **β-VAE** (Higgins et al., 2017) makes the KL heavier, by a factor $\beta > 1$. The loss is now
 #
 # $$ -\log p(x \mid z) + \beta\; \mathrm{KL}\big(q(z \mid x) \,\|\, p(z)\big) $$
 #
-# Now every bit of information in the code is dear. The model should drop what is not worth its price; and the hope is that it
+# Every bit of information in the code is expensive now. The model should drop what is not worth its price; and the hope is that it
 # keeps different things apart. Before you look, a question about the numbers that it drops.
 
 # %% exercise
@@ -340,6 +359,12 @@ from minigen.exercises.lesson_14_vae_latent_space import number_without_kl
 
 # %%
 number_without_kl = check("number_without_kl", number_without_kl)
+
+# %% [markdown]
+# To compare models we need three measures. A number of the code is *in use* when its KL is above 0.1 nats. **r²**, the squared
+# correlation, says how well a number predicts a factor by a straight line: 0 is not at all, 1 is exactly. The **separation**
+# asks, for each factor, how much larger the r² of the best number is than that of the second best, and takes the mean; 1
+# would be one number for one factor.
 
 # %%
 heavy = circle_vae(beta=10)
@@ -368,7 +393,7 @@ show.curves(
         "β = 1": one["each"].sort(descending=True).values.tolist(),
         "β = 10": ten["each"].sort(descending=True).values.tolist(),
     },
-    xlabel="numbers of the code, the dearest first",
+    xlabel="numbers of the code, the most expensive first",
     ylabel="KL of this number, nats",
     title="What each number of the code costs",
 )
@@ -391,16 +416,13 @@ measured("separation of the factors with β = 1", one["separation"])
 measured("separation of the factors with β = 10", ten["separation"])
 
 # %% [markdown]
-# (A number is *in use* when its KL is above 0.1 nats. The **separation** asks, for each factor, how much better the best
-# number of the code predicts it than the second best; 1 would be one number for one factor.)
-#
 # With β = 10 the model gave up numbers that it did not need, and it paid with a larger error. Walks along the numbers that it
-# dropped show the same picture all along. And the factors? They are a little better separated, and still mixed.
-# Now watch the very same training from another random start.
+# dropped show the same picture all along, and a number that is hardly in use moves hardly anything. And the factors? They are a
+# little better separated, and still mixed. Now watch the very same two trainings from another random start.
 
 # %%
 lucky = circle_vae(beta=10, seed=3)
-found = describe(lucky)
+found, found_one = describe(lucky), describe(circle_vae(beta=1, seed=3))
 show.rows(
     all_traversals(lucky, found["codes"][inside][0]),
     title="One number at a time, from −2 to 2: β = 10, another start",
@@ -409,15 +431,16 @@ show.rows(
 # %%
 print("r² of each number of the code (row) with position, size and blue (columns):")
 print(*(" ".join(f"{r:.2f}" for r in row) for row in found["r2"].tolist()), sep="\n")
-measured("KL with β = 10, another start / KL with β = 1", found["kl"] / one["kl"], at_most=0.75)
+measured("KL with β = 10 / KL with β = 1, another start", found["kl"] / found_one["kl"], at_most=0.75)
+measured("separation of the factors with β = 1, another start", found_one["separation"])
 measured("separation of the factors with β = 10, another start", found["separation"], at_least=0.5)
 
 # %% [markdown]
-# One number for each factor! It looks as if the model had found position, size and colour by itself. But we tried four starts,
-# and this is the best of the four; in three of them β = 10 separated better than β = 1 did from the same start, in one it
-# did not. What β does to the KL is reliable. What it does to the meaning of the numbers depends on luck, and only because we
-# know the factors can we tell the lucky start from the others. Locatello et al. (2019) trained more than ten thousand such models
-# and came to the same end.
+# One number for each factor! It looks as if the model had found position, size and colour by itself. But we picked this start
+# because it looks so well. Compare fairly: β = 10 with β = 1 from the *same* start, and then the two starts. From this
+# one even β = 1 separates better than β = 10 did from the first. β lowered the KL from both. But what the numbers come to mean
+# depends on luck as well, and only because we know the factors can we tell the lucky start. Locatello et al. (2019) trained more
+# than ten thousand such models and came to the same conclusion.
 #
 # ## 5 · A tighter bound
 #
@@ -426,16 +449,17 @@ measured("separation of the factors with β = 10, another start", found["separat
 #
 # $$ w_k = \frac{p(x \mid z_k)\; p(z_k)}{q(z_k \mid x)} . $$
 #
-# The mean of a weight over draws of $q$ is $p(x)$ exactly. The ELBO is the mean of $\log w$. Burda, Grosse and Salakhutdinov
-# (2016) take the mean first, and the logarithm after it:
+# The mean of a weight over draws of $q$ is $p(x)$ exactly: in $\int q \cdot p(x \mid z)\, p(z) / q \; dz$ the $q$ cancels. And the
+# ELBO is the mean of $\log w = \log p(x \mid z) + \log p(z) - \log q(z \mid x)$, since the mean of the last two is $-\mathrm{KL}$.
+# Burda, Grosse and Salakhutdinov (2016) take the mean first, and the logarithm after it:
 #
 # $$ L_K = \mathbb{E}\left[ \log \frac{1}{K} \sum_{k=1}^{K} w_k \right] $$
 #
 # The logarithm of a mean is never less than the mean of the logarithms (Jensen), so this is never below the ELBO of the same
 # draws. And as $K$ grows, the mean comes nearer to $p(x)$.
 #
-# The weights come as logarithms, and they must stay so: a density in 768 dimensions can have a logarithm of +900 or −900,
-# and its exponential is `inf` or 0.
+# The weights come as logarithms, and they must stay so: a density in 3 · 16 · 16 = 768 dimensions can have a logarithm of
+# +900 or −900, and its exponential is `inf` or 0.
 
 # %%
 from minigen.latent_space import log_weights
@@ -477,19 +501,21 @@ show.curves(
 )
 
 # %%
-least = min(float((bound[k] - elbo[k]).min()) for k in numbers)
+least = min(float((bound[k] - elbo[k]).min()) for k in numbers[1:])  # with one draw the two are the same
 means = [float(bound[k].mean()) for k in numbers]
 rise = float(torch.tensor(means).diff().min())
 measured(
-    "least of bound − ELBO of the same draws, over all repeats and pictures, nats", least, at_least=-1e-9
+    "least of bound − ELBO of the same draws, 2 or more, over all repeats and pictures, nats",
+    least,
+    at_least=-1e-9,
 )
 measured("smallest rise of the mean bound when the draws are doubled, nats", rise, at_least=0)
 measured("what the draws gain over one draw, nats", means[-1] - means[0], at_least=0.1)
 
 # %% [markdown]
-# Up to chance, the ELBO stays where it is, however many draws there are: it is a mean. The bound climbs, quickly at first and then more and
-# more slowly. One warning: trained with $L_K$ and a large $K$, a model has a tighter bound and a *worse* encoder, since the
-# best draw does the work (Rainforth et al., 2018). We use it to measure.
+# Up to chance, the ELBO stays where it is, however many draws there are: it is a mean. The bound climbs, quickly at first and
+# then more and more slowly. One warning: trained with $L_K$ and a large $K$, a model has a tighter bound and may get a *worse*
+# encoder, since the encoder's gradient drowns in noise as $K$ grows (Rainforth et al., 2018). We use it to measure.
 #
 # ## 6 · Told what to draw: the conditional VAE
 #
@@ -499,7 +525,7 @@ measured("what the draws gain over one draw, nats", means[-1] - means[0], at_lea
 #
 # The code need not say any more which digit it is, so it says *how* it is written: slope, width, weight of the
 # stroke. How do you hand a class to a network? Not as a number: a 4 is not between a 3 and a 5. As ten numbers, a 1 at
-# the class and 0 elsewhere (**one-hot**). Beside a code they simply are ten more numbers. A convolution wants planes, so for the
+# the class and 0 elsewhere (**one-hot**). Beside a code they are simply ten more numbers. A convolution wants planes, so for the
 # encoder each of them fills a plane as large as the picture.
 #
 # **Your turn.** Write `encode` and `decode`; the rest is given, and is the VAE's.
@@ -555,12 +581,13 @@ show.grid(
 # ## 7 · One encoder, two decoders: how faces are swapped
 #
 # Here is a machine that is told nothing about what it swaps. Take two families of pictures: rings and squares. Or: the face
-# of one person in many pictures, and the face of another. **One encoder** for both, with a narrow code. **Two decoders**: the
-# one draws only rings, the other only squares.
+# of one person in many pictures, and the face of another. **One encoder** for both, with a narrow code. **Two decoders**: one
+# draws only rings, the other only squares.
 #
-# The code is too narrow to waste. What both families have in common (where, how large, which colour; or with faces, where they
-# look and whether they smile) has to go through it. What is always the same within a family, its decoder can know by
-# heart. So encode a square, and decode it as a ring: a ring appears, in the place and the colour of the square.
+# What changes from picture to picture (where, how large, which colour; or with faces, where they look and whether they
+# smile) has to go through the code. What is always the same within a family, its decoder can know by heart, and a narrow
+# code has little room to say it again. So encode a square, and decode it as a ring: if all goes well a ring appears, in the
+# place and the colour of the square.
 
 # %%
 from minigen.autoencoder import reconstruction_error
@@ -584,7 +611,8 @@ show.rows(
 )
 
 # %% [markdown]
-# No picture of one family has a partner in the other: nobody could film two people with the very same face.
+# No picture of one family has a partner in the other: nobody could film two people with exactly the same expression,
+# pose and light.
 #
 # **Your turn.** The class below trains, its error falls nicely, and every picture is rebuilt well. Yet nothing is ever
 # swapped. Repair it.
@@ -640,25 +668,27 @@ for i, name in enumerate(FACTORS):
 
 # %% [markdown]
 # **What this means.** With faces in place of shapes, more layers and some days of training, this is how the face of one
-# person is put on the body of another in a video, with the expression of the first. It has honest uses: a film dubbed into another
-# language with matching lips, a witness whose face must not be shown. It is mostly used otherwise: to put people who never agreed,
-# nearly always women, into sexual pictures, and to let people seem to say what they never said, for fraud and for lies in
+# person is put on the body of another in a video, with the expression of the other. It has honest uses: a film dubbed into another
+# language with matching lips, a witness whose face must not be shown. Mostly it is used to put people who never agreed,
+# nearly always women, into sexual pictures, and to make people seem to say what they never said, for fraud and for lies in
 # politics. That does harm to real people, and in many countries it is a crime.
 #
 # Ask before you use somebody's face. Say of every such picture that it was made. And now that you know how little it
-# takes, do not take a video for a proof.
+# takes, do not take a video as proof.
 #
 # ## What goes wrong in practice
 #
 # - **Straight ways between draws of many dimensions.** The middle is too short, and the decoder gives pale or typical pictures.
 # - **An attribute vector that carries something else.** When most big circles of the training set are blue, "bigger" also
 #   means "bluer". The two groups must be alike in every other respect.
-# - **Comparing ELBOs of different β.** β changes what is trained. To compare, compute the ELBO with β = 1, as we did with the KL.
+# - **Comparing ELBOs of different β.** β changes what is trained. To compare, compute the ELBO with β = 1; we printed the KL
+#   without its β.
 # - **`exp` of a logarithm.** The weights of part 5 are `inf` or 0 as plain numbers. Stay with logarithms until the end.
-# - **A class that only the decoder knows.** It still trains, but then the code must guess the class, and fights with the label.
+# - **A class that only the decoder knows.** It still trains, but the encoder must recognise the class by itself, and samples
+#   obey less often.
 # - **Both decoders see everything.** Each learns to draw both families, and the swap is the identity: your repair exercise.
-# - **A code that is too wide for a swap.** The encoder then keeps the family in the code too, each family in its own corner, and the
-#   other decoder has never seen that corner.
+# - **A code that is too wide for a swap.** The encoder may keep the family in the code too, each family in its own corner, and the
+#   other decoder has never seen that corner. (Not in our small world: try `latent=32`.)
 #
 # ## Where to read on
 #

@@ -16,8 +16,8 @@ BLOCK = 8  # pixels along a side of the squares that JPEG works on
 def psnr(clean: Tensor, other: Tensor) -> Tensor:
     """Peak signal-to-noise ratio of pictures beside clean ones: decibels of each picture, and their mean.
 
-    For one picture it is ten times the decimal logarithm of a ratio. Above stands the square of the distance
-    from black to white, below the squared error, averaged over all numbers of the picture.
+    For one picture it is ten times the decimal logarithm of a ratio. Its numerator is the square of the
+    distance from black to white, its denominator the squared error, averaged over all numbers of the picture.
     clean: (N, C, H, W) in [-1, 1].  other: of the same shape, in any range.  Returns one scalar, in dB: more
     is better, and infinite as soon as one of the pictures is equal to its clean one.
     Raises ValueError when clean is no batch of images, or the shapes differ.
@@ -134,7 +134,7 @@ def compress(x: Tensor, step: float) -> Tensor:
     """Pictures after a lossy file: in each square of 8×8 pixels, the strengths of the waves are rounded.
 
     x: (N, C, H, W) in [-1, 1], H and W multiples of 8.  step: above 0; each of a square's 64 strengths goes
-    to the nearest multiple of it.  Most go to 0, which takes hardly any room in a file.
+    to the nearest multiple of it.  The larger it is, the more go to 0, which takes hardly any room in a file.
     Returns (N, C, H, W).
     Raises ValueError when x is no batch of images, its sides are no multiples of 8, or step is not above 0.
     Source: Wallace 1992, The JPEG Still Picture Compression Standard; without its colour transform, and with
@@ -165,7 +165,7 @@ def linear_denoiser(x_noisy: Tensor, mean: Tensor, covariance: Tensor, std: floa
 
 
 def tweedie(x_noisy: Tensor, score: Tensor, std: float) -> Tensor:
-    """The mean of all clean points that x_noisy may come from, each weighted by how likely it is.
+    """The mean of all clean points that x_noisy may come from, each weighted by its probability.
 
     x_noisy: (N, ...), clean data plus Gaussian noise of standard deviation std on each number.  score: of the
     same shape, the gradient of the log-density of *noisy* data at x_noisy.  Returns (N, ...).
@@ -225,7 +225,7 @@ class Restorer(Generative):
 
     def forward(self, spoiled: Tensor) -> Tensor:
         """Spoiled pictures (N, C or 1, H, W) to restored ones (N, C, H, W)."""
-        return spoiled + self.network(spoiled)
+        return (spoiled + self.network(spoiled)).contiguous()  # in the usual order in memory
 
     def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         """The restoration error of a batch (x, condition): clean pictures, and the same ones spoiled."""

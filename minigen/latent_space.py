@@ -22,10 +22,11 @@ def lerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
 
 
 def slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
-    """Points on the arc around 0 from a to b: at t, the share t of the angle between them is behind.
+    """Points on the arc around 0 from a to b: a at t = 0, b at t = 1.
 
     a, b: (N, k), or (1, k) for one arc with many points; none of them 0.  t: a number, or (N,).
-    The weights of a and b are those that keep to the circle when both have length 1, whatever their lengths.
+    Between two codes of one length all points have that length, and at t the share t of the angle is behind.
+    Codes of other lengths get the same weights; then the turn is no longer quite even.
     Where a and b point the same way or opposite ways (the sine of their angle is below 1e-3) there is no such
     arc, and the points are those of `lerp`.
     Returns (N, k).

@@ -96,7 +96,13 @@ class VAE(Generative):
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (N, latent) to images (N, C, H, W) in [-1, 1]: the mean of p(x | z)."""
+        self._check("z", z, len(z))
         return self.decoder(z).tanh()
+
+    def _check(self, name: str, codes: Tensor, n: int) -> None:
+        """Raises a ValueError that names the argument unless codes are n codes (n, latent)."""
+        if codes.shape != (n, self.latent):
+            raise ValueError(f"{name} should be of shape ({n}, {self.latent}); got {tuple(codes.shape)}")
 
     def nll(self, x: Tensor, z: Tensor) -> Tensor:
         """−log p(x | z) of each image, in nats: (N,)."""
@@ -109,6 +115,7 @@ class VAE(Generative):
         pixels, the other over the numbers of the code.
         """
         mu, logvar = self.encode(x)
+        self._check("eps", eps, len(x))
         return self.nll(x, reparameterize(mu, logvar, eps)), kl_standard(mu, logvar)
 
     def loss(self, batch: tuple[Tensor, Tensor | None]) -> dict[str, Tensor]:
@@ -146,6 +153,7 @@ class BernoulliVAE(VAE):
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (N, latent) to images (N, C, H, W) in [-1, 1]: the mean of p(x | z)."""
+        self._check("z", z, len(z))
         return (self.decoder(z) / 2).tanh()
 
     def nll(self, x: Tensor, z: Tensor) -> Tensor:

@@ -268,6 +268,19 @@ def test_a_restorer_keeps_the_size_and_may_add_channels(channels_in, channels_ou
     assert torch.equal(model.loss((clean, y)), restoration_error(model, clean, y))
 
 
+@pytest.mark.parametrize(("channels_in", "channels_out"), [(1, 1), (3, 3), (1, 3)])
+def test_what_a_restorer_says_can_be_viewed_in_rows_whatever_the_order_of_its_network_in_memory(
+    channels_in, channels_out
+):
+    network = hourglass(channels_in, channels_out, 4).to(memory_format=torch.channels_last)
+    y = torch.randn(3, channels_in, 8, 8)
+    for spoiled in y, y.to(memory_format=torch.channels_last):
+        restored = Restorer(network)(spoiled)
+        clean = torch.zeros(3, channels_out, 8, 8)
+        for difference in clean - restored, restored - clean:
+            assert difference.view(3, -1).shape == (3, channels_out * 64)
+
+
 def test_a_restorer_whose_network_says_nothing_changes_nothing():
     network = hourglass(3, 3, width=4)
     nn.init.zeros_(network[-1].weight)

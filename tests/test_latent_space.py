@@ -80,6 +80,13 @@ def test_slerp_scales_with_both_lengths_at_once():
     assert (slerp(7 * a, 7 * b, 0.3) - 7 * slerp(a, b, 0.3)).abs().max() < ROUNDING
 
 
+def test_slerp_of_codes_of_two_lengths_keeps_the_weights_of_length_1_and_leans_to_the_longer_one():
+    point = slerp(torch.tensor([[1.0, 0.0]]).double(), torch.tensor([[0.0, 2.0]]).double(), 0.5)
+    assert (
+        point - torch.tensor([[1.0, 2.0]]).double() * 0.5**0.5
+    ).abs().max() < ROUNDING  # at 63.4 degrees, not 45
+
+
 def test_slerp_of_many_shares_on_one_arc_takes_them_one_by_one():
     a, b, t = normal(1, 6), normal(1, 6, seed=1), torch.linspace(0, 1, 7, dtype=torch.float64)
     one_by_one = torch.cat([slerp(a, b, float(s)) for s in t])

@@ -1,6 +1,7 @@
 """The parts of a variational autoencoder, each against another way to compute it."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -301,6 +302,20 @@ def test_a_vae_says_what_it_wants(model, x, what_came):
     for call in (model.encode, lambda x: model.loss((x, None)), lambda x: model.terms(x, torch.zeros(2, 2))):
         with pytest.raises(ValueError, match=f"^x .*{what_came}"):
             call(x)
+
+
+@pytest.mark.parametrize("model", [VAE(1, 8, 2, 4), BernoulliVAE(1, 8, 2, 4)])
+@pytest.mark.parametrize("shape", [(3, 5), (3,), (1, 3, 2)])
+def test_a_vae_refuses_codes_of_a_wrong_shape(model, shape):
+    with pytest.raises(ValueError, match=rf"^z should be of shape \({shape[0]}, 2\); got \({shape[0]},"):
+        model.decode(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (3, 1), (2,), (), (4, 2), (3, 3)])
+def test_a_vae_refuses_noise_that_would_only_broadcast(shape):
+    model, got = VAE(1, 8, 2, 4), re.escape(str(shape))
+    with pytest.raises(ValueError, match=rf"^eps should be of shape \(3, 2\); got {got}$"):
+        model.terms(torch.zeros(3, 1, 8, 8), torch.zeros(shape))
 
 
 def test_a_bernoulli_vae_refuses_grey():

@@ -61,13 +61,17 @@ def probe_gaussian_log_density(answer, rng):
     }
 
 
-def finite(raw):
-    """Infinite values become the largest there are, so that what underflows is a result like any other."""
-    return {name: value.nan_to_num() for name, value in raw.items()}
+def finite_first(raw, hard):
+    """Before the values in `hard`, whether each is finite; of what is not, only the sign is kept.
+
+    So a mistake that gives infinity can be known again, and what is shown of it is true.
+    """
+    values = {name: value.nan_to_num(0, 1, -1) if name in hard else value for name, value in raw.items()}
+    return {f"{name}: finite?": raw[name].isfinite() for name in hard} | values
 
 
-def whitened(x, mean, factor):
-    return torch.linalg.solve_triangular(factor, (x - mean).T, upper=False)
+def judge_gaussian_log_density(raw):
+    return finite_first(raw, ["log density in many dimensions"])
 
 
 def log_density_by_inverse(x, mean, covariance):
@@ -106,7 +110,7 @@ exercise(
     target=density.gaussian_log_density,
     title="How likely is this picture? The log-density of a Gaussian",
     probe=probe_gaussian_log_density,
-    judge=finite,
+    judge=judge_gaussian_log_density,
     mistakes={
         "determinant, then logarithm": (
             log_density_by_determinant,
@@ -144,6 +148,18 @@ exercise(
             edited(density.gaussian_log_density, "len(mean)", "len(x)"),
             "You multiply log 2π by the number of points. It is wanted once for each *dimension*: x.shape[1].",
         ),
+        "constant outside of the half": (
+            edited(density.gaussian_log_density, "+ len(mean) * math.log(2 * math.pi))", ") - len(mean) * math.log(2 * math.pi)"),
+            "D log 2π stands outside of the ½. The normalisation is (2π)^(-D/2) |Σ|^(-1/2), so this term is halved too.",
+        ),
+        "all pairs of points": (
+            lambda x, mean, covariance: -0.5 * (
+                ((x - mean) @ torch.linalg.solve(covariance, (x - mean).T)).sum(1)
+                + torch.linalg.slogdet(covariance).logabsdet + len(mean) * math.log(2 * math.pi)
+            ),
+            "The product (x − μ) Σ⁻¹ (x − μ)ᵀ of all rows is (N, N), each point with each. You sum its rows; the squared "
+            "distances are only its diagonal.",
+        ),
         "no half": (
             edited(density.gaussian_log_density, "-0.5 *", "-"),
             "The ½ is missing: it stands before the squared distance, before log |Σ| and before D log 2π.",
@@ -170,8 +186,8 @@ exercise(
         ),
         "the wrong triangle": (
             edited(density.gaussian_log_density, "upper=False", "upper=True"),
-            "You call `solve_triangular` with upper=True. L is lower triangular, and what stands above its diagonal is 0, so "
-            "only the diagonal is used: upper=False.",
+            "You divide by the diagonal of L alone. (`solve_triangular` with upper=True does just that, as L is 0 above its "
+            "diagonal.) The numbers below it count too: solve with the whole lower triangle, upper=False.",
         ),
         "density for its logarithm": (
             edited(density.gaussian_log_density, "return -0.5 * (z.square().sum(0) + log_det + len(mean) * math.log(2 * math.pi))",
@@ -234,20 +250,28 @@ def probe_sample_gaussian(answer, rng):
     mean, noise = rng.normal(k, dtype=torch.float64), rng.normal(n, k, dtype=torch.float64)
     covariance = root @ root.T / k
     unit = torch.eye(k, dtype=torch.float64, device=rng.device)
-    samples = answer(mean, covariance, noise)
     return {
-        "samples": samples,
+        "samples": answer(mean, covariance, noise),
         "from unit noise": answer(mean, covariance, unit),
+        "from no noise": answer(mean, covariance, torch.zeros_like(noise)),
         "noise": noise,
-        "mean": mean,
     }
 
 
 def judge_sample_gaussian(raw):
     """Any root of the covariance will do: what counts is the covariance that samples get, and that they are linear."""
-    root = raw["from unit noise"] - raw["mean"]
-    centre = raw["samples"] - raw["noise"] @ root
-    return {"covariance of the samples": root.T @ root, "samples for noise 0": centre}
+    middle = raw["from no noise"]
+    root = raw["from unit noise"] - middle[:1]
+    values = {
+        "covariance of the samples": root.T @ root,
+        "samples for noise 0": middle,
+        "samples, less those for noise 0 and the stretched noise": raw["samples"]
+        - middle
+        - raw["noise"] @ root,
+    }
+    return {"samples: finite?": raw["samples"].isfinite()} | {
+        n: v.nan_to_num(0, 1, -1) for n, v in values.items()
+    }
 
 
 def sample_by_eigenvectors(mean, covariance, noise):
@@ -283,6 +307,11 @@ exercise(
             lambda mean, covariance, noise: mean + noise @ covariance.abs().sqrt(),
             "You take the root of each number of the covariance. That is not a root of the matrix: multiplied by its own "
             "transpose, it does not give the covariance back.",
+        ),
+        "root number by number, of negative ones too": (
+            lambda mean, covariance, noise: mean + noise @ covariance.sqrt(),
+            "You take the root of each number of the covariance, and some of them are negative. A root of a *matrix* is not "
+            "taken number by number: you need a matrix L with L Lᵀ = covariance.",
         ),
         "inverse of the factor": (
             lambda mean, covariance, noise: (
@@ -344,6 +373,10 @@ def probe_mixture_log_density(answer, rng):
     }
 
 
+def judge_mixture_log_density(raw):
+    return finite_first(raw, ["log density far away"])
+
+
 LOGSUMEXP = "log_joint(x, weights, means, covariances).logsumexp(1)"
 
 
@@ -357,7 +390,7 @@ exercise(
     target=density.mixture_log_density,
     title="Repair: a density that ends too early",
     probe=probe_mixture_log_density,
-    judge=finite,
+    judge=judge_mixture_log_density,
     repair="a small number under the logarithm",
     mistakes={
         "a small number under the logarithm": (
@@ -528,6 +561,16 @@ exercise(
             "Your shares are the densities times the weights, and do not sum to 1. Bayes' rule divides them by their sum over "
             "the components; `responsibilities` does all of it.",
         ),
+        "weights counted twice": (
+            edited(density.em_step, "r = responsibilities(x, weights, means, covariances)",
+                   "r = responsibilities(x, weights, means, covariances) * weights"),
+            "You multiply the responsibilities by the weights, which they contain already. They then no longer sum to 1 "
+            "for each point.",
+        ),
+        "not centred": (
+            edited(density.em_step, "x[:, None] - means", "x[:, None].expand(-1, len(means), -1)"),
+            "Your covariances measure from 0. Subtract the *new* means first: a covariance is the spread around the mean.",
+        ),
         "means not weighted": (
             edited(density.em_step, "means = r.T @ x / n[:, None]", "means = x.mean(0).expand(len(n), -1)"),
             "All your components get the same mean, that of all points. Each counts the points by its responsibilities.",
@@ -632,13 +675,40 @@ def fit_to_slices(x, k):
 
 def probe_choose_components(answer, rng):
     d, first = rng.size(2, 3), rng.size(1, 2)
-    numbers = [first, first + 2, first + 3, first + 5]
+    numbers = [first, first + 2, first + 3, first + 5, first + 6]
     x = rng.normal(rng.size(30, 40), d, dtype=torch.float64)
     held_out = 1.5 * rng.normal(rng.size(20, 25), d, dtype=torch.float64)
-    chosen, scores = answer(x, held_out, numbers, fit_to_slices)
+
+    def fit(points, k):
+        """Better, then worse, then best, then worse again: the first hill is not the highest."""
+        weights, means, covariances = fit_to_slices(points, k)
+        return weights, means + (2.0, 1.0, 3.0, 0.0, 1.5)[numbers.index(k)], covariances
+
+    chosen, scores = answer(x, held_out, numbers, fit)
     return {"chosen": chosen, "scores": scores}
 
 
+def judge_choose_components(raw):
+    """Scores may come in any floating dtype, as from a list of numbers."""
+    scores = raw["scores"]
+    return {"chosen": raw["chosen"], "scores": scores.double() if scores.is_floating_point() else scores}
+
+
+def choose_until_the_first_drop(kept):
+    """A wrong answer that stops at the first drop. kept: what it returns of all the scores and the number of good ones."""
+
+    def choose(x, held_out, numbers, fit):
+        scores = torch.stack([density.mixture_log_density(held_out, *fit(x, k)).mean() for k in numbers])
+        good = next((i for i in range(1, len(scores)) if scores[i] < scores[i - 1]), len(scores))
+        return numbers[good - 1], kept(scores, good)
+
+    return choose
+
+
+FIRST_DROP = (
+    "You stop at the first number that does worse than the one before. A larger one may be better again: try all, and take "
+    "the best."
+)
 SCORE = "mixture_log_density(held_out, *mixture).mean()"
 
 
@@ -646,6 +716,7 @@ exercise(
     target=density.choose_components,
     title="Repair: how many components?",
     probe=probe_choose_components,
+    judge=judge_choose_components,
     repair="scored on what it was fitted to",
     mistakes={
         "scored on what it was fitted to": (
@@ -689,6 +760,14 @@ exercise(
             edited(density.choose_components, SCORE, "mixture_log_density(held_out, *mixture).sum() / len(x)"),
             "You sum over the held-out points and divide by the number of fitted ones.",
         ),
+        "held-out minus fitted": (
+            edited(density.choose_components, SCORE, f"{SCORE} - mixture_log_density(x, *mixture).mean()"),
+            "You score the gap between held-out and fitted points. A mixture that is equally bad on both has no gap: what "
+            "counts is the log-likelihood of the held-out points itself.",
+        ),
+        "stopped at the first drop": (choose_until_the_first_drop(lambda scores, good: scores[:good]), FIRST_DROP),
+        "stopped after the first drop": (choose_until_the_first_drop(lambda scores, good: scores[: good + 1]), FIRST_DROP),
+        "chose before the first drop": (choose_until_the_first_drop(lambda scores, good: scores), FIRST_DROP),
         "position for number": (
             edited(density.choose_components, "numbers[int(scores.argmax())]", "int(scores.argmax())"),
             "You return the position in the list of candidates, not the number that stands there.",
@@ -711,6 +790,9 @@ exercise(
         lambda x, held_out, numbers, fit: (
             lambda scores: (numbers[scores.argmax().item()], scores)
         )(torch.stack([torch.logsumexp(density.log_joint(held_out, *fit(x, k)), 1).mean() for k in numbers])),
+        lambda x, held_out, numbers, fit: (
+            lambda scores: (numbers[scores.index(max(scores))], torch.tensor(scores))
+        )([density.mixture_log_density(held_out, *fit(x, k)).mean().item() for k in numbers]),
     ],
     hints=[
         "Which points does each of the two lines use? Which of them should the fit never see?",

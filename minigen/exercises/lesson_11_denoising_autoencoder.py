@@ -53,10 +53,20 @@ exercise(
             "You take each picture's own brightest and darkest pixel. The peak is that of the scale, from −1 to 1: the same "
             "for all, or a pale picture would look worse than it is.",
         ),
+        "power of the picture": (
+            lambda clean, other: (
+                10
+                * torch.log10(
+                    clean.square().flatten(1).mean(1) / (clean - other).square().flatten(1).mean(1)
+                )
+            ).mean(),
+            "You divide the mean square of the clean picture by the error: that is the signal-to-noise ratio without a peak, "
+            "and a grey picture, all 0, would have none. The peak is that of the scale, from −1 to 1.",
+        ),
         "peak not squared": (
             edited(denoising.psnr, "2**2", "2"),
-            "You divide the distance from black to white by a squared error. Square it too: a ratio needs the same unit "
-            "above and below.",
+            "You divide the distance from black to white by a squared error. Square it too: numerator and "
+            "denominator of a ratio need the same unit.",
         ),
         "twenty for ten": (
             edited(denoising.psnr, "10 *", "20 *"),
@@ -73,7 +83,7 @@ exercise(
         ),
         "upside down": (
             edited(denoising.psnr, "2**2 / error", "error / 2**2"),
-            "Your ratio is upside down, so a better picture gets a smaller number. The peak stands above, the error below.",
+            "Your ratio is upside down, so a better picture gets a smaller number. The peak is the numerator, the error the denominator.",
         ),
         "all pictures in one error": (
             edited(denoising.psnr, ".flatten(1).mean(1)", ".mean()"),
@@ -220,7 +230,7 @@ def probe_restoration_error(answer, rng):
     n, c, size = rng.size(2, 5), rng.size(2, 3), rng.size(5, 7)
     weights = rng.normal(c, c, leaf="the network's weights")
     clean, spoiled = rng.images(n, c, size), 1.5 * rng.images(n, c, size)
-    return {"error": answer(lambda y: torch.einsum("dc,nchw->ndhw", weights, y), clean, spoiled)}
+    return {"error": answer(lambda y: torch.einsum("dc,nchw->ndhw", weights, y).contiguous(), clean, spoiled)}
 
 
 exercise(
@@ -323,7 +333,7 @@ exercise(
 def probe_cut_block(answer, rng):
     n, c, h = rng.size(3, 5), rng.size(2, 3), rng.size(7, 9)
     w, size = h + rng.size(1, 3), rng.size(2, 4)
-    x = rng.uniform(n, c, h, w, low=-1, high=1)
+    x = rng.uniform(n, c, h, w, low=-0.9, high=1)  # no pixel is quite black
     top, left = rng.integers(n, high=h - size + 1), rng.integers(n, high=w - size + 1)
     corner = rng.integers(1, high=1)  # 0, so that a hole at the very edge is tried on every draw
     return {
@@ -378,11 +388,44 @@ def cut_as_slice(x, top, left, size):
     return y
 
 
-def cut_around_centre(x, top, left, size):
-    half = size // 2
-    hole = denoising.cut_block(F.pad(torch.ones_like(x), [half] * 4), top, left, size) < 0
-    h, w = x.shape[2:]
-    return x.masked_fill(hole[:, :, half : half + h, half : half + w], -1)
+def cut_around(first, after):
+    """Takes top and left for the middle. first: where a slice begins that should begin at its argument."""
+
+    def cut(x, top, left, size):
+        y, half = x.clone(), size // 2
+        for i, (t, l) in enumerate(zip(top.tolist(), left.tolist(), strict=True)):
+            y[i, :, first(t - half) : t + after(size), first(l - half) : l + after(size)] = -1
+        return y
+
+    return cut
+
+
+def cut_one_pixel(x, top, left, size):
+    y = x.clone()
+    y[torch.arange(len(x)), :, top, left] = -1
+    return y
+
+
+def cut_with_darkest(x, top, left, size):
+    hole = denoising.cut_block(torch.ones_like(x), top, left, size) < 0
+    return x.masked_fill(hole, x.min())
+
+
+def cut_with_own_darkest(x, top, left, size):
+    hole = denoising.cut_block(torch.ones_like(x), top, left, size) < 0
+    return torch.where(hole, x.amin((1, 2, 3), keepdim=True), x)
+
+
+MIDDLE = "You take `top` and `left` for the middle of the hole. They are its first row and its first column."
+AROUND = {
+    f"around a middle, {end}{edge}": (cut_around(first, after), MIDDLE)
+    for end, after in {
+        "half after it": lambda size: size // 2,
+        "half and one after it": lambda size: size // 2 + 1,
+        "the rest after it": lambda size: size - size // 2,
+    }.items()
+    for edge, first in {"": int, ", from the edge": lambda start: max(start, 0)}.items()
+}
 
 
 exercise(
@@ -432,9 +475,14 @@ exercise(
                    "columns >= left[:, None]", "columns >= left[:, None] - size"),
             "Your hole reaches from −size to +size around its corner. `top` and `left` are where it begins.",
         ),
-        "around a centre": (
-            cut_around_centre,
-            "You take `top` and `left` for the middle of the hole. They are its first row and its first column.",
+        **AROUND,
+        "one pixel": (
+            cut_one_pixel,
+            "You cut one pixel, the first of each hole. The hole has `size` rows and `size` columns.",
+        ),
+        "darkest for black": (
+            cut_with_darkest,
+            "You fill with the darkest number of the batch. Black is −1, whether or not a pixel is so dark.",
         ),
         "grey for black": (
             edited(denoising.cut_block, "(hole, -1)", "(hole, 0)"),
@@ -448,6 +496,10 @@ exercise(
         "filled with the mean": (
             cut_with_mean,
             "You fill each hole with the mean of its picture. That is a first repair, not a damage: black is wanted.",
+        ),
+        "own darkest for black": (
+            cut_with_own_darkest,
+            "You fill with the darkest number of each picture. Black is −1, whether or not a pixel is so dark.",
         ),
         "all but the hole": (
             edited(denoising.cut_block, "(hole, -1)", "(~hole, -1)"),
@@ -560,6 +612,20 @@ exercise(
             lambda x, factor: F.interpolate(x, scale_factor=1 / factor, mode="bilinear"),
             "`interpolate` with bilinear weights looks at the nearest 2×2 pixels only, whatever the factor: right for 2, but "
             "at 3 it picks the middle pixel alone. All the pixels of a square belong in the average.",
+        ),
+        "the first four": (
+            lambda x, factor: sum(x[:, :, i::factor, j::factor] for i in (0, 1) for j in (0, 1)) / 4,
+            "You average the first 2×2 pixels of each square, whatever the factor: right for 2 only. A square has "
+            "factor × factor pixels.",
+        ),
+        "squares of three": (
+            lambda x, factor: F.avg_pool2d(x, 3, stride=factor, padding=1),
+            "Your squares have 3×3 pixels, whatever the factor, and overlap when it is 2. Each square has factor × factor pixels, "
+            "and no edge is added around the picture.",
+        ),
+        "squares of three, no edge": (
+            lambda x, factor: F.avg_pool2d(x, 3, stride=factor),
+            "Your squares have 3×3 pixels, whatever the factor, and overlap when it is 2. Each square has factor × factor pixels.",
         ),
         "bicubic": (
             lambda x, factor: F.interpolate(x, scale_factor=1 / factor, mode="bicubic"),
@@ -692,11 +758,13 @@ exercise(
 def probe_watermark(answer, rng):
     n, c, h = rng.size(2, 4), rng.size(1, 3), rng.size(4, 6)
     w = h + rng.size(1, 3)
-    x = rng.uniform(n, c, h, w, low=-1, high=1)
+    x = rng.uniform(n, c, h, w, low=-1, high=0.9)  # no pixel is quite white
     strength = rng.size(6, 9) / 10
+    wide = (rng.uniform(k, 1, h, w, low=-0.5, high=1.5) for k in (n, 1))
+    each, one = (mark.clamp(0, 1) for mark in wide)  # many are exactly 0 or 1
     return {
-        "a mark for each picture": answer(x, rng.uniform(n, 1, h, w), strength),
-        "one mark for all": answer(x, rng.uniform(1, 1, h, w), strength),
+        "a mark for each picture": answer(x, each, strength),
+        "one mark for all": answer(x, one, strength),
     }
 
 
@@ -761,6 +829,23 @@ exercise(
             "You paint everything white that the mark touches. The picture shines through: in the measure of 1 − strength, and "
             "more where the mark covers a pixel only in part.",
         ),
+        "all that is touched": (
+            edited(denoising.watermark, "strength * mark", "strength * (mark > 0).to(x)"),
+            "You cover wholly whatever the mark touches. `mark` says how much of a pixel is covered, from 0 to 1; edges are "
+            "soft.",
+        ),
+        "white of bytes": (
+            edited(denoising.watermark, "* x + opacity", "* x + 255 * opacity"),
+            "You take 255 for white, as in bytes. In this course white is 1.",
+        ),
+        "brightest for white": (
+            lambda x, mark, strength: (1 - strength * mark) * x + strength * mark * x.max(),
+            "You paint with the brightest number of the batch. White is 1, whether or not a pixel is so bright.",
+        ),
+        "half the way": (
+            lambda x, mark, strength: x + strength * mark * (1 - x) / 2,
+            "You go only half as far towards white. From x to white it is 1 − x; no factor is missing because the scale is 2 long.",
+        ),
         "mark twice": (
             edited(denoising.watermark, "* x + opacity", "* x + opacity * mark"),
             "What you take from the picture and what you put there are not the same share: you multiply by the mark twice.",
@@ -786,7 +871,7 @@ exercise(
     ],
     equivalents={"": REFUSES},
     hints=[
-        "Take one pixel. Of strength · mark = 0 nothing changes; with 1 it is white; with 0.5 it is halfway between.",
+        "Take one pixel. Where strength · mark is 0, it stays; where it is 1, it is white; where it is 0.5, halfway between.",
         "Halfway between x and 1: what is the share of x, and what is the share of white?",
     ],
     points=1,
@@ -859,6 +944,19 @@ exercise(
         "the noise": (
             edited(denoising.tweedie, "x_noisy + std**2 * score", "-std * score"),
             "That is the noise that must have been added, in units of std. The clean point is what is left without it.",
+        ),
+        "shrunk by the variance": (
+            lambda x_noisy, score, std: (x_noisy + std**2 * score) / (1 + std**2),
+            "You divide by 1 + std², as in the best guess for data from N(0, 1). The score knows already how clean data is "
+            "distributed; nothing is divided.",
+        ),
+        "limited": (
+            lambda x_noisy, score, std: (x_noisy + std**2 * score).clamp(-1, 1),
+            "You limit the result to [−1, 1]. The formula holds for any data, not for pictures alone: give the mean as it is.",
+        ),
+        "the point for the step": (
+            lambda x_noisy, score, std: (score - x_noisy) / std**2,
+            "You put the score in the place of the denoised point: (x̂ − y) / std² gives a *score*. Solve that equation for x̂.",
         ),
         "shrunk as well": (
             edited(denoising.tweedie, "x_noisy + std**2 * score", "(x_noisy + std**2 * score) / (1 + std**2)**0.5"),

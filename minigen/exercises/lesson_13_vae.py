@@ -14,14 +14,18 @@ from minigen.course.source import edited
 
 exercise = lesson("13_vae")
 
+REFUSES = "what is refused is the library's manner, and not asked for"
+
 
 def probe_kl_1d(answer, rng):
     n, m = rng.size(3, 6), rng.size(2, 4)
     mean_q, mean_p = rng.normal(n, m, leaf="mean_q"), rng.normal(n, m, leaf="mean_p")
     std_q, std_p = (rng.uniform(n, m, low=0.4, high=2.5, leaf=name) for name in ("std_q", "std_p"))
     zero, one = torch.zeros((), device=rng.device), torch.ones((), device=rng.device)
+    mean, std = rng.normal(n, dtype=torch.float64), rng.uniform(n, low=0.4, high=2.5, dtype=torch.float64)
     return {
         "kl": answer(mean_q, std_q, mean_p, std_p),
+        "kl of equal Gaussians": answer(mean, std, mean.clone(), std.clone()),
         "kl to the standard normal": answer(rng.normal(n), 0.3 + rng.uniform(n), zero, one),
     }
 
@@ -65,6 +69,27 @@ exercise(
         "distance not squared": (
             edited(vae.kl_1d, "((mean_q - mean_p) / std_p).square()", "((mean_q - mean_p) / std_p)"),
             "The distance of the means is not squared, so that a q on the left would be rewarded.",
+        ),
+        "difference of the squares": (
+            edited(vae.kl_1d, "((mean_q - mean_p) / std_p).square()", "(mean_q**2 - mean_p**2) / std_p**2"),
+            "You have μq² − μp². It is the distance of the means that is squared: (μq − μp)².",
+        ),
+        "at the mean only": (
+            lambda mq, sq, mp, sp: (sp / sq).log() + ((mq - mp) / sp) ** 2 / 2,
+            "This is log q(z) − log p(z) at the one point z = μq. Average over draws of q, whose squared distance from μq is "
+            "σq² on average.",
+        ),
+        "both ways, averaged": (
+            lambda mq, sq, mp, sp: (vae.kl_1d(mq, sq, mp, sp) + vae.kl_1d(mp, sp, mq, sq)) / 2,
+            "You average KL(q ‖ p) and KL(p ‖ q). Only the first is wanted, the average over draws of q.",
+        ),
+        "both ways, added": (
+            lambda mq, sq, mp, sp: vae.kl_1d(mq, sq, mp, sp) + vae.kl_1d(mp, sp, mq, sq),
+            "You add KL(q ‖ p) and KL(p ‖ q). Only the first is wanted, the average over draws of q.",
+        ),
+        "kept above 0": (
+            lambda mq, sq, mp, sp: vae.kl_1d(mq, sq, mp, sp).clamp(min=1e-6),
+            "You keep the KL above a small number. It is 0 for equal Gaussians, and by itself never below.",
         ),
         "distance over σ, not σ²": (
             edited(vae.kl_1d, "((mean_q - mean_p) / std_p).square()", "(mean_q - mean_p).square() / std_p"),
@@ -418,6 +443,34 @@ exercise(
             edited(kl_full_by_inverse, "(inverse @ covariance_q).trace()", "(inverse @ covariance_q).diagonal().mean()"),
             "You average the diagonal. The trace is its sum.",
         ),
+        "product of the traces": (
+            edited(kl_full_by_inverse, "(inverse @ covariance_q).trace()", "inverse.trace() * covariance_q.trace()"),
+            "You multiply two traces. The trace of a product is not the product of the traces: multiply the matrices first.",
+        ),
+        "ratio of the traces": (
+            edited(kl_full_by_inverse, "(inverse @ covariance_q).trace()", "covariance_q.trace() / covariance_p.trace()"),
+            "You divide one trace by the other. Each direction has its own ratio: take the trace of Σp⁻¹ Σq.",
+        ),
+        "trace alone halved": (
+            edited(kl_full_by_inverse, "0.5 * ((inverse @ covariance_q).trace()", "(0.5 * (inverse @ covariance_q).trace()"),
+            "Only the trace is halved. The factor 1/2 stands before all the terms: put their sum in parentheses.",
+        ),
+        "trace not halved": (
+            edited(kl_full_by_inverse, "(inverse @ covariance_q).trace()", "2 * (inverse @ covariance_q).trace()"),
+            "The trace counts twice: the factor 1/2 stands before it too.",
+        ),
+        "distance not halved": (
+            edited(kl_full_by_inverse, "away @ inverse @ away", "2 * away @ inverse @ away"),
+            "The distance of the means counts twice: the factor 1/2 stands before it too.",
+        ),
+        "k not halved": (
+            edited(kl_full_by_inverse, "len(away)", "2 * len(away)"),
+            "You subtract k, and should subtract k/2: the factor 1/2 stands before it too.",
+        ),
+        "k halved twice": (
+            edited(kl_full_by_inverse, "len(away)", "len(away) / 2"),
+            "You subtract k/2 inside the factor 1/2, so k is halved twice. Two equal Gaussians should get 0.",
+        ),
         "trace left out": (
             edited(kl_full_by_inverse, "(inverse @ covariance_q).trace() + ", ""),
             "The trace is missing: how wide q is, measured in p's units.",
@@ -552,6 +605,18 @@ exercise(
         "divided by σ": (
             edited(vae.reparameterize, "(logvar / 2)", "(-logvar / 2)"),
             "You divide the noise by σ. To get a spread of σ out of a spread of 1, multiply.",
+        ),
+        "size of the noise": (
+            edited(vae.reparameterize, "* eps", "* eps.abs()"),
+            "You take |eps|, so every draw lies above mu. The noise must go both ways.",
+        ),
+        "noise squared": (
+            edited(vae.reparameterize, "* eps", "* eps**2"),
+            "You square the noise. Then it is no longer normal, and every draw lies above mu.",
+        ),
+        "base 10": (
+            edited(vae.reparameterize, "(logvar / 2).exp()", "10 ** (logvar / 2)"),
+            "You raise 10 to a power. `logvar` is a natural logarithm: use `exp`.",
         ),
         "mu stretched too": (
             lambda mu, logvar, eps: (mu + eps) * (logvar / 2).exp(),
@@ -727,6 +792,30 @@ exercise(
             edited(vae.gaussian_nll, "((x - mean) / log_std.exp())", "(x - mean)"),
             "The error is not measured in units of σ. This is the squared error, as if σ were 1.",
         ),
+        "σ without gradient": (
+            edited(vae.gaussian_nll, "log_std.exp()", "log_std.exp().detach()"),
+            "The values are right, but where you divide by σ it is cut off from the gradient: a Python float (`math.exp`, "
+            "`.item()`) carries none, and neither does `detach`. Use `log_std.exp()`, or the spread is not learned rightly.",
+        ),
+        "log σ without gradient": (
+            edited(vae.gaussian_nll, "+ log_std", "+ log_std.detach()"),
+            "The values are right, but log σ in the sum is cut off from the gradient: a Python float (`math.log`, `.item()`) "
+            "carries none, and neither does `detach`. Then training makes σ grow for ever.",
+        ),
+        "no gradient for log σ": (
+            lambda x, mean, log_std: vae.gaussian_nll(x, mean, log_std.detach()),
+            "The values are right, but no gradient reaches `log_std`: a Python float (`math.exp`, `.item()`) carries none, and "
+            "neither does `detach`. Stay with tensors, or the spread is never learned.",
+        ),
+        "2σ squared": (
+            edited(vae.gaussian_nll, "0.5 * squares", "squares / 4"),
+            "You square the 2 too: (d / 2σ)² is d² / 4σ². The exponent of a Gaussian is d² / 2σ².",
+        ),
+        "channels forgotten in the constants": (
+            lambda x, mean, log_std: (0.5 * ((x - mean) / log_std.exp()) ** 2).flatten(1).sum(1)
+            + x.shape[2] * x.shape[3] * (log_std + 0.5 * math.log(2 * math.pi)),
+            "You count log σ and the constant H · W times. Every channel of a pixel has a Gaussian of its own: C · H · W.",
+        ),
         "log σ for σ": (
             edited(vae.gaussian_nll, "log_std.exp()", "log_std"),
             "You divide by log σ. The exponential of it is σ.",
@@ -768,8 +857,18 @@ def probe_bernoulli_nll(answer, rng):
     n, c, h = rng.size(2, 5), rng.size(2, 3), rng.size(3, 5)
     x = 2.0 * rng.integers(n, c, h, h, high=2) - 1
     return {
-        "nll": answer(x, 2 * rng.normal(n, c, h, h, leaf="logits")),
-        "nll of a sure decoder": answer(x, 40 * rng.normal(n, c, h, h)),
+        "nll": answer(x, 1.5 * rng.normal(n, c, h, h, leaf="logits")),
+        "nll of a sure decoder": answer(x, 1000 * rng.normal(n, c, h, h)),
+    }
+
+
+def judge_bernoulli_nll(raw):
+    """Whether rounding spoils large logits is compared by itself: so it can be told of a formula that is right."""
+    sure = raw["nll of a sure decoder"]
+    return {
+        "nll": raw["nll"],
+        "finite for a sure decoder": sure.isfinite(),
+        "nll of a sure decoder": sure.where(sure.isfinite(), 0),
     }
 
 
@@ -781,7 +880,27 @@ exercise(
     target=vae.bernoulli_nll,
     title="A coin for every pixel",
     probe=probe_bernoulli_nll,
+    judge=judge_bernoulli_nll,
     mistakes={
+        "logarithm of a rounded probability": (
+            lambda x, logits: -(x * logits).sigmoid().log().flatten(1).sum(1),
+            "The formula is right, but rounding breaks it: for a large logit a probability becomes exactly 0 or 1, or an `exp` "
+            "overflows, and the logarithm is not finite. Stay with the logits: `softplus`, `logsigmoid`, or "
+            "`binary_cross_entropy_with_logits`.",
+        ),
+        "logits clamped": (
+            lambda x, logits: F.softplus(-x * logits.clamp(-20, 20)).flatten(1).sum(1),
+            "You clamp the logits. A decoder that is sure and wrong then pays too little, and gets no gradient. `softplus` "
+            "and `logsigmoid` need no clamp.",
+        ),
+        "x + 1 for (x + 1) / 2": (
+            lambda x, logits: bce(x + 1, logits),
+            "Your target is x + 1, which is 2 for white. The formula wants 0 or 1: (x + 1) / 2.",
+        ),
+        "in bits": (
+            lambda x, logits: vae.bernoulli_nll(x, logits) / math.log(2),
+            "This is in bits. Nats are wanted: the natural logarithm.",
+        ),
         "−1 for 0": (
             lambda x, logits: bce(x, logits),
             "You use x as it is in a formula that wants 0 for black and 1 for white. Here black is −1: use (x + 1) / 2, or "
@@ -905,22 +1024,31 @@ def silenced(model, part):
     return silent
 
 
+def scaled(model, factor):
+    """A copy whose encoder gives `factor` times as much."""
+    copied = copy.deepcopy(model)
+    for p in copied.encoder[-1].parameters():
+        p.data *= factor
+    return copied
+
+
 def probe_vae(answer, rng):
     n, latent, channels = rng.size(3, 5), rng.size(2, 4), rng.size(1, 2)
     model = unwatched(answer(channels, 8, latent, width=4, beta=rng.size(3, 5) / 2))
     x = rng.images(n, channels, leaf="x")
-    nll, kl = model.terms(x, rng.normal(n, latent, leaf="eps"))
+    nll, kl = model.terms(x, rng.normal(n, latent))  # eps is data: what its gradient is does not matter
     quiet = silenced(model, "decoder")  # so that its loss does not depend on the draw in it
-    for p in quiet.encoder[-1].parameters():
-        p.data *= 10  # or the gradient of the KL would be lost beside that of the reconstruction
-    loss = quiet.loss((x, None))
+    near = scaled(quiet, 0.3).loss((x.detach(), None))  # a KL near 0
+    loss = scaled(quiet, 10).loss((x, None))  # its gradient is not lost beside that of the reconstruction
 
     codes = []  # of an encoder that answers N(0, I): the noise that the loss draws
     listening = silenced(model, "encoder")
     listening.decoder.register_forward_hook(lambda layer, inputs, result: codes.append(inputs[0].detach()))
     listening.loss((rng.images(500, channels), None))
     terms = {"terms: −log p(x | z)": nll, "terms: KL": kl}
-    return terms | {f"loss: {name}": value for name, value in loss.items()} | {"noise": codes[0]}
+    losses = {f"loss: {name}": value for name, value in loss.items()}
+    losses |= {f"loss near N(0, I): {name}": value for name, value in near.items()}
+    return terms | losses | {"noise": codes[0]}
 
 
 def judge_vae(raw):
@@ -942,8 +1070,8 @@ LOSS = 'return {"reconstruction": nll.mean(), "kl": self.beta * kl.mean()}'
 
 SPREAD = "The noise is multiplied by exp(logvar), which is the variance σ². It is to be multiplied by σ, which is exp(logvar / 2)."
 NOISE = (
-    "The noise is detached, so no gradient of the reconstruction reaches `logvar`. The encoder cannot learn how sure to be: only "
-    "the KL is heard, and it wants σ = 1."
+    "The noise, or σ in it, is detached, so no gradient of the reconstruction reaches `logvar`. The encoder cannot learn how sure "
+    "to be: only the KL is heard, and it wants σ = 1."
 )
 MEAN = (
     "The reconstruction is a mean over the pixels, the KL a sum over the code. On pictures of 64 pixels the KL then counts 64 "
@@ -951,14 +1079,48 @@ MEAN = (
 )
 
 
+CODE = (
+    "The whole code is detached, mu too, so the reconstruction cannot teach the encoder. Only the KL reaches it, and that wants "
+    "every code to be N(0, I)."
+)
+MEANS = (
+    "Both terms are means, one over many pixels and the other over few numbers of a code. So the KL counts (pixels / numbers) "
+    "times too much: 64 / 8 = 8 times on the digits. Both are sums."
+)
+PIXELS = (
+    "Both terms are divided by the number of pixels. The balance is right, and the minimum is the same; but the loss is not what "
+    "its docstring says, and its steps have another size. Divide neither."
+)
+
+
 def with_bugs(*bugs):
-    """The class with some of the three bugs that the repair starts from, which is written without `reparameterize`."""
-    step = "logvar.exp() * eps" if SPREAD in bugs else "(logvar / 2).exp() * eps"
-    code = f"mu + ({step}).detach()" if NOISE in bugs else f"mu + {step}"
+    """The class with some of the bugs above, written without `reparameterize` as what the repair starts from."""
+    code = "logvar.exp() * eps" if SPREAD in bugs else "(logvar / 2).exp() * eps"
+    code = f"mu + ({code}).detach()" if NOISE in bugs else f"mu + {code}"
+    code = f"({code}).detach()" if CODE in bugs else code
     changes = [TERMS, f"z = {code}\n        return self.nll(x, z), kl_standard(mu, logvar)"]
-    if MEAN in bugs:
+    if MEAN in bugs or MEANS in bugs or PIXELS in bugs:
         changes += ['"reconstruction": nll.mean()', '"reconstruction": (nll / x[0].numel()).mean()']
+    if MEANS in bugs or PIXELS in bugs:
+        by = "self.latent" if MEANS in bugs else "x[0].numel()"
+        changes += ["self.beta * kl.mean()", f"self.beta * kl.mean() / {by}"]
     return edited(vae.VAE, *changes)
+
+
+def half_repaired():
+    """Mistakes of two and three bugs: one bug gone and another come, or made worse."""
+    names = {SPREAD: "std = exp(logvar)", NOISE: "noise detached", CODE: "code detached",
+             MEAN: "mean over the pixels", MEANS: "means in both terms", PIXELS: "both divided by the pixels"}  # fmt: skip
+    sets = [
+        (*code, *loss) for code in ((SPREAD,), (NOISE,), (SPREAD, NOISE)) for loss in ((MEANS,), (PIXELS,))
+    ]
+    sets += [(*code, CODE, *loss) for code in ((), (SPREAD,)) for loss in ((), (MEAN,), (MEANS,), (PIXELS,))]
+    return {
+        ", and ".join(names[b] for b in bugs): (
+            with_bugs(*bugs), " ".join(["Two" if len(bugs) == 2 else "Three", "bugs are left.", *bugs]),
+        )
+        for bugs in sets if len(bugs) > 1
+    }  # fmt: skip
 
 
 exercise(
@@ -979,6 +1141,20 @@ exercise(
         "mean over the pixels in one term": (with_bugs(MEAN), MEAN),
         "std = exp(logvar)": (with_bugs(SPREAD), SPREAD),
         "noise detached": (with_bugs(NOISE), NOISE),
+        **half_repaired(),
+        "free bits": (
+            edited(vae.VAE, "self.beta * kl.mean()", "self.beta * kl.clamp(min=0.5).mean()"),
+            "You clamp the KL, so that a small one costs the same as none. That is a trick of section 10; the loss here is the "
+            "negative ELBO, with the KL as it is.",
+        ),
+        "half of σ": (
+            edited(vae.VAE, "reparameterize(mu, logvar, eps)", "mu + (logvar / 2).exp() / 2 * eps"),
+            "You halve twice: exp(logvar / 2) is σ already.",
+        ),
+        "log σ for log σ² in the KL": (
+            edited(vae.VAE, "kl_standard(mu, logvar)", "kl_standard(mu, 2 * logvar)"),
+            "You give 2 · logvar to `kl_standard`. It takes log σ² too, which is `logvar` as it is.",
+        ),
         "divided by 64": (
             edited(vae.VAE, '"reconstruction": nll.mean()', '"reconstruction": nll.mean() / 64'),
             "The reconstruction is divided by 64, as for a mean over the pixels of a digit, and the KL is a sum over the code. "
@@ -997,18 +1173,8 @@ exercise(
             edited(vae.VAE, "self.beta * kl.mean()", "self.beta * kl.mean() / self.latent"),
             "The loss divides the KL by the size of the code, and nothing divides the reconstruction. Both are sums.",
         ),
-        "means in both terms": (
-            edited(vae.VAE, LOSS, 'return {"reconstruction": (nll / x[0].numel()).mean(), '
-                                  '"kl": self.beta * kl.mean() / self.latent}'),
-            "Both terms are means, one over many pixels and the other over few numbers of a code. So the KL counts "
-            "(pixels / numbers) times too much: 64 / 8 = 8 times on the digits. Both are sums.",
-        ),
-        "both divided by the pixels": (
-            edited(vae.VAE, LOSS, 'return {"reconstruction": nll.mean() / x[0].numel(), '
-                                  '"kl": self.beta * kl.mean() / x[0].numel()}'),
-            "Both terms are divided by the number of pixels. The balance is right, and the minimum is the same; but the loss "
-            "is not what its docstring says, and its steps have another size. Divide neither.",
-        ),
+        "means in both terms": (with_bugs(MEANS), MEANS),
+        "both divided by the pixels": (with_bugs(PIXELS), PIXELS),
         "averaged in terms already": (
             edited(vae.VAE, TERMS, TERMS.replace("eps))", "eps)).mean()") + ".mean()"),
             "You average over the batch in `terms` already. It returns one value for each picture; the loss averages.",
@@ -1053,20 +1219,11 @@ exercise(
                    "torch.randn(len(x), 1, device=x.device).expand(-1, self.latent)"),
             "All numbers of a code get the same noise. Each one needs a draw of its own.",
         ),
-        "code detached": (
-            edited(vae.VAE, "reparameterize(mu, logvar, eps))", "reparameterize(mu, logvar, eps).detach())"),
-            "The code is detached, so the reconstruction cannot teach the encoder. Only the KL reaches it, and that wants "
-            "every code to be N(0, I).",
-        ),
+        "code detached": (with_bugs(CODE), CODE),
         "encoder detached from the KL": (
             edited(vae.VAE, "kl_standard(mu, logvar)", "kl_standard(mu.detach(), logvar.detach())"),
             "The KL is detached from the encoder. It is in the loss and changes nothing: nothing asks the codes to be like "
             "N(0, I).",
-        ),
-        "spread detached": (
-            edited(vae.VAE, "reparameterize(mu, logvar, eps)", "reparameterize(mu, logvar.detach(), eps)"),
-            "The noise is detached from `logvar`, so the decoder cannot ask for codes that are surer. Only the KL reaches "
-            "`logvar`, and it wants σ = 1.",
         ),
         "no noise": (
             edited(vae.VAE, "reparameterize(mu, logvar, eps)", "mu"),
@@ -1141,12 +1298,15 @@ exercise(
         ),
     },
     accepts=[
+        edited(vae.VAE, "reparameterize(mu, logvar, eps)", "mu + (logvar / 2).exp() * eps.detach()"),
         edited(vae.VAE, "self.nll(x, reparam", "gaussian_nll(x, self.decode(reparam", "eps)), kl", "eps)), self.log_std), kl"),
         edited(vae.VAE, "nll, kl = self.terms(x, torch.randn(len(x), self.latent, device=x.device))",
                "mu, logvar = self.encode(x)\n        z = mu + (logvar / 2).exp() * torch.randn_like(mu)\n"
                "        nll, kl = self.nll(x, z), kl_standard(mu, logvar)"),
     ],
     equivalents={
+        "": REFUSES,
+        "self": REFUSES,
         "nll, kl = self.terms(x, torch.randn(len(x), self.latent))": "nothing changes on a CPU, where checks run"
     },
     hints=[

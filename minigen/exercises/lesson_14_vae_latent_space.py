@@ -65,7 +65,17 @@ def probe_slerp(answer, rng):
         "many points on one arc": answer(some(1), some(1), rng.uniform(n + 3)),
         "the same direction": answer(ends, 0.7 * ends, shares),
         "opposite directions": answer(ends, -0.5 * ends, shares),
+        "pairs of all kinds": answer(
+            ends[: n + 4],
+            torch.cat([0.7 * ends[:2], some(n, torch.float64), -0.5 * ends[n + 2 : n + 4]]),
+            0.4,
+        ),
     }
+
+
+def judge_slerp(raw):
+    """Right points are short. How many times too long a wrong one is, is a matter of rounding between opposite codes."""
+    return {name: value.clamp(-1, 1) for name, value in raw.items()}
 
 
 def share(t, a):
@@ -102,6 +112,12 @@ def slerp_of_lengths_one(a, b, t):
     return latent_space.slerp(F.normalize(a, dim=1), F.normalize(b, dim=1), t)
 
 
+LENGTHS_MIXED = (
+    "You walk the angle evenly and mix the lengths. That is a good walk too; here the weights are to stay those of length 1, "
+    "and they multiply a and b as they are."
+)
+
+
 def slerp_line_put_on_circle(a, b, t):
     straight = latent_space.lerp(a, b, t)
     length = latent_space.lerp(a.norm(dim=1, keepdim=True), b.norm(dim=1, keepdim=True), t)
@@ -119,6 +135,7 @@ exercise(
     target=latent_space.slerp,
     title="Along the arc",
     probe=probe_slerp,
+    judge=judge_slerp,
     mistakes={
         "straight line": (
             latent_space.lerp,
@@ -193,8 +210,8 @@ exercise(
         ),
         "straight line, put on the circle": (
             slerp_line_put_on_circle,
-            "You take the straight line and stretch it to the right length. It lies on the arc, but does not run along it "
-            "evenly: at t the share t of the *angle* should be behind.",
+            "You take the straight line and stretch it to the right length. Between codes of one length it lies on the "
+            "arc, but does not run along it evenly. The weights are to be sines.",
         ),
         "weights exchanged": (
             edited(latent_space.slerp, "((1 - t) * angle).sin() * a + (t * angle).sin() * b",
@@ -215,27 +232,70 @@ exercise(
         ),
         "straight line, at length 1": (
             lambda a, b, t: F.normalize(latent_space.lerp(a, b, t), dim=1),
-            "You make the points of the straight line of length 1. At t = 0 the point should be a, at its own length, and the "
-            "share t of the angle should be behind.",
+            "You make the points of the straight line of length 1. At t = 0 the point should be a, at its own length, and "
+            "the weights are to be sines.",
         ),
         "half of the angle": (
             slerp_with(lambda a, b: angle_between(a, b) / 2),
             "Your angle is half of the one between a and b.",
+        ),
+        "no line between opposite codes": (
+            edited(latent_space.slerp, "angle.sin() < 1e-3", "angle < 1e-3"),
+            "Codes that point the same way are on the straight line, as they should be. Opposite ones have no arc either: the "
+            "sine of their angle is 0 too, and your points there are many times too long. The docstring says what is wanted.",
+        ),
+        "line for the whole batch": (
+            edited(latent_space.slerp, "angle.sin() < 1e-3", "(angle.sin() < 1e-3).any()"),
+            "One pair without an arc puts your whole batch on straight lines. Choose row by row: `torch.where` takes a "
+            "condition for each row.",
         ),
         "cosine kept away from ±1": (
             slerp_with(lambda a, b: F.cosine_similarity(a, b)[:, None].clamp(-1 + 1e-6, 1 - 1e-6).arccos(), fallback=False),
             "You keep the cosine a little away from ±1, so that nothing is divided by 0. Between opposite codes there is still no "
             "arc, and your points are hundreds of times too long. The docstring says what is wanted there.",
         ),
-        "line only for one direction": (
+        "lengths mixed": (
+            lambda a, b, t: slerp_of_lengths_one(a, b, t)
+            * latent_space.lerp(a.norm(dim=1, keepdim=True), b.norm(dim=1, keepdim=True), t),
+            LENGTHS_MIXED,
+        ),
+        "lengths mixed, where there is an arc": (
             lambda a, b, t: torch.where(
-                F.cosine_similarity(a, b)[:, None] > 1 - 1e-6,
+                angle_between(a, b).sin() < 1e-3,
                 latent_space.lerp(a, b, t),
-                slerp_with(lambda a, b: F.cosine_similarity(a, b)[:, None].clamp(-1 + 1e-12, 1 - 1e-12).arccos(),
-                           fallback=False)(a, b, t),
+                slerp_of_lengths_one(a, b, t)
+                * latent_space.lerp(a.norm(dim=1, keepdim=True), b.norm(dim=1, keepdim=True), t),
             ),
-            "Codes that point the same way are on the straight line, as they should be. Opposite ones have no arc either: the "
-            "sine of their angle is 0 too.",
+            LENGTHS_MIXED,
+        ),
+        "cosine and sine of the way": (
+            lambda a, b, t: torch.where(
+                angle_between(a, b).sin() < 1e-3,
+                latent_space.lerp(a, b, t),
+                (share(t, a) * angle_between(a, b)).cos() * a + (share(t, a) * angle_between(a, b)).sin() * b,
+            ),
+            "You take cos and sin of the way behind. That is right when b stands at a right angle to a; here it need not, and at "
+            "t = 1 your point is not b. Both weights are a sine over a sine.",
+        ),
+        "one sine, and the rest to 1": (
+            lambda a, b, t: torch.where(
+                angle_between(a, b).sin() < 1e-3,
+                latent_space.lerp(a, b, t),
+                latent_space.lerp(a, b, ((share(t, a) * angle_between(a, b)).sin() / angle_between(a, b).sin())),
+            ),
+            "Your two weights add up to 1, so your point is on the straight line. The weight of a is a sine over a sine of its "
+            "own, of (1 − t) times the angle.",
+        ),
+        "sine for a alone": (
+            lambda a, b, t: latent_space.slerp(a, b, t)
+            + torch.where(
+                angle_between(a, b).sin() < 1e-3, 0, share(t, a) - (share(t, a) * angle_between(a, b)).sin() / angle_between(a, b).sin()
+            ) * b,
+            "Only the weight of a is a sine over a sine; that of b is t, as on the straight line.",
+        ),
+        "sine for b alone": (
+            edited(latent_space.slerp, "((1 - t) * angle).sin() * a", "(1 - t) * angle.sin() * a"),
+            "Only the weight of b is a sine over a sine; that of a is 1 − t, as on the straight line.",
         ),
         "a where there is no arc": (
             edited(latent_space.slerp, "lerp(a, b, t), arc", "a, arc"),
@@ -305,6 +365,11 @@ exercise(
         "sign lost": (
             lambda codes, has: latent_space.attribute_vector(codes, has).abs(),
             "You took the absolute value. A number of the code may well have to shrink for the attribute to grow.",
+        ),
+        "numbers for yes and no": (
+            lambda codes, has: codes[has.long()].mean(0) - codes[(~has).long()].mean(0),
+            "You turned yes and no into 1 and 0, and then they are row numbers: you took rows 0 and 1 many times. `has` must stay "
+            "bool to choose rows.",
         ),
         "quotient": (
             lambda codes, has: codes[has].mean(0) / codes[~has].mean(0),
@@ -394,14 +459,23 @@ def probe_importance_weighted_bound(answer, rng):
         "bound": answer(2 * rng.normal(k, n, leaf="log_weights")),
         "bound far below 0": answer(rng.normal(k + 2, n) - 900),
         "bound far above 0": answer(rng.normal(2 * k, n) + 900),
+        "images hundreds apart": answer(rng.normal(k, n) + 300 * torch.arange(n, device=rng.device) - 500),
+        "draws hundreds apart": answer(rng.normal(k, n) + 1000 * torch.arange(k, device=rng.device)[:, None]),
         "one draw": answer(one),
     }
+
+
+def judge_bound(raw):
+    """No difference with infinity can be small, so whether a bound is finite is a value of its own."""
+    finite = {f"is it finite: {name}": torch.isfinite(value) for name, value in raw.items()}
+    return finite | {name: value.nan_to_num(0, 0, 0) for name, value in raw.items()}
 
 
 exercise(
     target=latent_space.importance_weighted_bound,
     title="A tighter bound",
     probe=probe_importance_weighted_bound,
+    judge=judge_bound,
     tolerance=1e-6,  # beside values of 900, an error of 0.001 should show
     mistakes={
         "mean of the logarithms": (
@@ -459,6 +533,30 @@ exercise(
             lambda log_weights: log_weights.amax(0),
             "You take the best draw. That is more than the mean, and no bound: with many draws it rises above log p(x).",
         ),
+        "plain numbers": (
+            lambda log_weights: log_weights.exp().mean(0).log(),
+            "The formula is right, but `exp` of 900 is `inf`, and of −900 it is 0. Stay with logarithms from end to end.",
+        ),
+        "plain numbers in float64": (
+            lambda log_weights: log_weights.double().exp().mean(0).log().to(log_weights.dtype),
+            "float64 only moves the border: `exp` of 900 is `inf` there too, and of −900 it is 0. Stay with logarithms from end "
+            "to end.",
+        ),
+        "largest of the batch subtracted": (
+            lambda log_weights: (log_weights - log_weights.max()).exp().mean(0).log() + log_weights.max(),
+            "You subtract the largest logarithm of the whole batch. An image whose weights are far smaller is then left with "
+            "zeros, and their logarithm. Each column has a largest of its own.",
+        ),
+        "least of the batch subtracted": (
+            lambda log_weights: (log_weights - log_weights.min()).exp().mean(0).log() + log_weights.min(),
+            "You subtract the least logarithm, so that the others are far above 0 and `exp` gives `inf`. Subtract the largest "
+            "of each column.",
+        ),
+        "mean subtracted": (
+            lambda log_weights: (log_weights - log_weights.mean(0)).exp().mean(0).log() + log_weights.mean(0),
+            "From each column you subtract its mean or its least logarithm. A draw that is 100 above that still gives `inf`. "
+            "Subtract the largest.",
+        ),
         "largest not added again": (
             lambda log_weights: (log_weights - log_weights.amax(0)).exp().mean(0).log(),
             "You subtract the largest logarithm for safety, and do not add it again afterwards.",
@@ -510,6 +608,15 @@ def unwatched(model):
     return model
 
 
+def louder(model, factor):
+    """A copy of a model that has been called already, all of whose parameters are this many times as large."""
+    model = copy.deepcopy(model)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.mul_(factor)
+    return model
+
+
 def probe_conditional(answer, rng):
     n, classes, channels, latent = rng.size(4, 6), rng.size(3, 5), rng.size(1, 2), rng.size(2, 4)
     model = unwatched(answer(classes, channels, 8, latent, width=4))
@@ -517,7 +624,14 @@ def probe_conditional(answer, rng):
     mu, logvar = model.encode(rng.images(n, channels, leaf="x"), labels)
     pictures = model.decode(rng.normal(n, latent, leaf="z"), labels.flip(0))
     bright = model.decode(50 * rng.normal(n, latent), labels)  # what comes before the tanh is far beyond ±1
-    return {"mu": mu, "logvar": logvar, "pictures": pictures, "pictures of far codes": bright}
+    _, far = louder(model, 3).encode(rng.images(n, channels), labels)
+    return {
+        "mu": mu,
+        "logvar": logvar,
+        "pictures": pictures,
+        "pictures of far codes": bright,
+        "far logvar": far,
+    }
 
 
 ENCODE = "planes = self.one_hot(labels, len(x))[:, :, None, None].expand(-1, -1, *x.shape[2:])"
@@ -549,6 +663,16 @@ exercise(
         "class before the code": (
             edited(conditional, "[z, self.one_hot(labels, len(z))]", "[self.one_hot(labels, len(z)), z]"),
             "Your class comes before the code. The docstring of the class says after.",
+        ),
+        "planes scrambled": (
+            edited(conditional, ENCODE, "planes = self.one_hot(labels, len(x)).repeat(1, x[0, 0].numel())\n"
+                   "        planes = planes.view(len(x), self.classes, *x.shape[2:])"),
+            "`repeat` along dimension 1 puts whole rows behind each other, so after `view` every plane is striped with all the "
+            "classes. First make two further dimensions, then `expand` or repeat along these.",
+        ),
+        "logvar limited": (
+            edited(conditional, "return mu, logvar", "return mu, logvar.clamp(-1, 1)"),
+            "You limit logvar. A code that is known well has a logvar far below −1, and must be able to say so.",
         ),
         "class as a number": (
             edited(conditional, ENCODE, f"planes = {NUMBER}[:, :, None, None].expand(-1, -1, *x.shape[2:])",
@@ -638,8 +762,10 @@ def probe_swap(answer, rng):
     n, latent, channels = 2 * rng.size(2, 3) + 1, rng.size(2, 4), rng.size(1, 3)  # odd: unequal families
     model = unwatched(answer(channels, 8, latent, width=4))
     family = torch.cat([torch.arange(2, device=rng.device), rng.integers(n - 2, high=2)])
-    loss = model.loss((rng.images(n, channels, leaf="x"), family))
-    frozen = copy.deepcopy(model)
+    x = rng.images(n, channels, leaf="x")
+    model.loss((x, family))  # the first call settles the weights
+    model = louder(model, 1.7)  # an untrained network draws nearly the same grey picture of everything
+    loss, frozen = model.loss((x, family)), copy.deepcopy(model)
     return {"loss": loss, "swapped": frozen.swap(rng.images(n + 1, channels), family[[*range(n), 0]])}
 
 
@@ -697,6 +823,22 @@ exercise(
             "You average within each family, and then over the two. The loss is the mean over all pictures of the batch, and "
             "these are not equally many of both.",
         ),
+        "the better of the two": (
+            edited(swapper, LOSS, "drawn = [self.decode(self.encode(x), torch.full_like(family, f)) for f in (0, 1)]\n"
+                   "        errors = [(x - y).square().flatten(1).sum(1) for y in drawn]\n"
+                   "        return torch.minimum(*errors).mean()"),
+            "Each picture is learned by the decoder that happens to draw it better. Nothing says then which decoder is whose; a "
+            "decoder must see its own family, and all of it.",
+        ),
+        "neighbour's family in the loss": (
+            edited(swapper, LOSS, LOSS.replace("family)", "family.roll(1))")),
+            "Your loss draws each picture in the family of another picture of the batch.",
+        ),
+        "there and back as well": (
+            edited(swapper, LOSS, LOSS + " + reconstruction_error(x, self.swap(self.swap(x, family), 1 - family))"),
+            "To the error of each picture you add that of the picture swapped twice. That is another idea, and not needed here: "
+            "draw each picture once, in its own family.",
+        ),
         "there and back": (
             edited(swapper, LOSS, "return reconstruction_error(x, self.swap(self.swap(x, family), 1 - family))"),
             "You compare a picture that was swapped twice. Training on that is another idea; here a picture is drawn once, in its "
@@ -750,6 +892,10 @@ exercise(
         "both decoders mixed": (
             edited(swapper, "drawn[family, torch.arange(len(z), device=z.device)]", "drawn.mean(0)"),
             "`decode` gives the mean of both decoders' pictures. Each picture is drawn by the decoder of its family alone.",
+        ),
+        "the darker of both": (
+            edited(swapper, "drawn[family, torch.arange(len(z), device=z.device)]", "drawn.amin(0)"),
+            "`decode` takes the darker of both decoders' pixels. Each picture is drawn by the decoder of its family alone.",
         ),
         "decoder 0 draws everything": (
             edited(swapper, "drawn[family, torch.arange(len(z), device=z.device)]", "drawn[0]"),
