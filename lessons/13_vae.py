@@ -269,7 +269,7 @@ exact = {
     "logvar": (average_price(at_mu, at_logvar + h) - average_price(at_mu, at_logvar - h)) / (2 * h),
 }
 
-draws = 200_000
+draws = budget(20_000, 200_000, 200_000)
 eps = torch.randn(draws, 1, generator=generator, dtype=torch.float64)
 mus = at_mu.expand(draws, 1).clone().requires_grad_()  # a mu for each draw: so each has a gradient of its own
 logvars = at_logvar.expand(draws, 1).clone().requires_grad_()
@@ -451,12 +451,12 @@ show.rows(
 
 # %%
 @torch.no_grad()
-def held_out(model: VAE, pictures: Tensor, draws: int = 20) -> tuple[float, float]:
+def held_out(model: VAE, pictures: Tensor) -> tuple[float, float]:
     """−log p(x | z) and the KL, in nats for each picture: means over pictures and over draws, by VAE.terms."""
     g = torch.Generator().manual_seed(0)
     both = [
         VAE.terms(model, pictures, torch.randn(len(pictures), model.latent, generator=g))
-        for _ in range(draws)
+        for _ in range(budget(2, 20, 20))
     ]
     return tuple(float(torch.stack(term).mean()) for term in zip(*both, strict=True))
 
