@@ -1,12 +1,22 @@
-"""The small classifier that judges samples."""
+"""The networks that judge samples."""
 
 import math
 
 import pytest
 import torch
+from torch.nn import functional as F
 
-from minigen.data import batches, digits
-from minigen.features import Classifier
+from minigen import checkpoint, features
+from minigen.data import VOCABULARY, batches, digits, shapes
+from minigen.features import (
+    WEIGHTS,
+    Classifier,
+    DigitFeatures,
+    FactorClassifier,
+    InceptionFeatures,
+    ShapeFeatures,
+)
+from minigen.inception import Inception
 from minigen.train import train
 
 
@@ -20,9 +30,11 @@ def test_an_undecided_classifier_has_the_loss_of_a_guess():
 
 def test_logits_are_linear_in_the_features():
     torch.manual_seed(0)
-    model, x = Classifier(channels=3, size=16, features=9), torch.rand(4, 3, 16, 16) * 2 - 1
+    model, x = Classifier(channels=3, size=16, dim=9), torch.rand(4, 3, 16, 16) * 2 - 1
     assert model.features(x).shape == (4, 9)
-    assert torch.allclose(model(x), model.features(x) @ model.head.weight.T + model.head.bias, atol=1e-6)
+    logits = model.head(model.features(x))
+    assert torch.allclose(model(x), logits, atol=1e-6)
+    assert torch.allclose(model.probabilities(x), logits.softmax(1), atol=1e-6)
 
 
 def test_accuracy_is_the_share_of_right_labels():
@@ -39,3 +51,115 @@ def test_it_learns_digits():
     x, labels = digits("train")
     *_, (_, _, model) = train(Classifier(), batches(x, labels), 150, lr=2e-3, decay=0.9, progress=False)
     assert model.cpu().accuracy(*digits("test")) > 0.85
+
+
+def test_the_shipped_judge_of_digits_is_as_good_as_its_file_says():
+    header, _ = checkpoint.read(WEIGHTS / "digits.safetensors")
+    accuracy = DigitFeatures().accuracy(*digits("test"))
+    assert accuracy == pytest.approx(header["accuracy"]["digit"], abs=0.003)  # one picture of 359
+    assert accuracy >= 0.97
+
+
+def test_the_shipped_judge_of_shapes_knows_every_factor_at_two_sizes():
+    header, _ = checkpoint.read(WEIGHTS / "shapes.safetensors")
+    assert min(header["accuracy"].values()) >= 0.99 and set(header["accuracy"]) == set(VOCABULARY)
+    judge = ShapeFeatures()
+    images, factors, _ = shapes(1000, seed=3)
+    assert min(judge.accuracy(images, factors).values()) >= 0.985  # of 1,000 images, for 0.99 of endless ones
+    larger, factors, _ = shapes(200, size=64, seed=3)
+    assert min(judge.accuracy(larger, factors).values()) >= 0.97
+
+
+@pytest.mark.parametrize("judge", [DigitFeatures, ShapeFeatures])
+def test_a_shipped_judge_is_small_only_judges_and_works_in_batches(judge, monkeypatch):
+    model = judge()
+    assert not model.training and not any(p.requires_grad for p in model.parameters())
+    assert all(path.stat().st_size < 1e6 for path in WEIGHTS.glob("*.safetensors"))
+    x = torch.rand(7, *model.shape) * 2 - 1
+    whole = model.features(x)
+    monkeypatch.setattr(features, "BATCH", 3)
+    assert torch.allclose(model.features(x), whole, atol=1e-5) and whole.shape == (7, 64)
+    assert torch.allclose(model.probabilities(x).sum(1), torch.ones(7))
+
+
+def test_the_factors_of_shapes_are_judged_one_by_one():
+    torch.manual_seed(0)
+    model, (images, factors, _) = FactorClassifier(), shapes(6, seed=0)
+    labels = torch.stack([getattr(factors, name) for name in VOCABULARY], 1)
+    losses = model.loss((images, labels))
+    for i, name in enumerate(VOCABULARY):
+        p = model.probabilities(images, name)
+        assert p.shape == (6, len(VOCABULARY[name]))
+        assert float(losses[name].detach()) == pytest.approx(
+            float(F.nll_loss(p.log(), labels[:, i])), rel=1e-4
+        )
+
+
+@pytest.mark.parametrize(
+    "judge, x, said",
+    [
+        (
+            DigitFeatures,
+            torch.zeros(2, 3, 8, 8),
+            r"should be images \(N, 1, 8, 8\); got shape \(2, 3, 8, 8\)",
+        ),
+        (DigitFeatures, torch.full((2, 1, 8, 8), 255.0), "got values from 255 to 255"),
+        (DigitFeatures, torch.zeros(0, 1, 8, 8), "empty"),
+        (
+            ShapeFeatures,
+            torch.zeros(2, 1, 32, 32),
+            r"colour images \(N, 3, H, W\); got shape \(2, 1, 32, 32\)",
+        ),
+        (ShapeFeatures, torch.full((1, 3, 32, 32), torch.nan), "not finite"),
+    ],
+)
+def test_images_that_a_judge_cannot_see_are_refused(judge, x, said):
+    with pytest.raises(ValueError, match=said):
+        judge().features(x)
+
+
+def test_an_unknown_factor_is_told_the_known_ones():
+    with pytest.raises(ValueError, match=r"factor should be one of shape, colour, size, .*; got 'age'"):
+        ShapeFeatures().probabilities(torch.zeros(1, 3, 32, 32), "age")
+
+
+def test_inception_has_the_names_and_sizes_of_the_published_weights():
+    """Of its 94 convolutions and its last layer; the whole network is compared in the benchmarks."""
+    state = Inception().state_dict()
+    assert len([name for name in state if name.endswith("conv.weight")]) == 94
+    assert state["Mixed_6c.branch7x7dbl_3.conv.weight"].shape == (160, 160, 1, 7)
+    assert state["Mixed_7a.branch7x7x3_4.conv.weight"].shape == (192, 192, 3, 3)
+    assert state["Mixed_7c.branch3x3dbl_3b.conv.weight"].shape == (384, 384, 3, 1)
+    assert state["fc.weight"].shape == (1008, 2048)
+    assert sum(v.numel() for v in state.values() if v.is_floating_point()) == 23_885_392
+
+
+def test_inception_features_come_from_a_weights_file_and_resize_any_image(tmp_path):
+    torch.manual_seed(0)
+    network = Inception().eval()
+    torch.save(network.state_dict(), tmp_path / "weights.pth")
+    judge = InceptionFeatures(tmp_path / "weights.pth")
+    grey = torch.rand(2, 1, 20, 30) * 2 - 1
+    seen = judge.features(grey)
+    assert seen.shape == (2, 2048) and seen.isfinite().all()
+    assert torch.allclose(seen, judge.features(grey.repeat(1, 3, 1, 1)), atol=1e-5)
+    with torch.no_grad():
+        resized = F.interpolate(grey, (299, 299), mode="bilinear").repeat(1, 3, 1, 1)
+        assert torch.allclose(seen, network.features(resized), atol=1e-5)
+    assert judge.probabilities(grey).shape == (2, 1008)
+
+
+def test_inception_without_weights_says_which_file_is_wanted():
+    with pytest.raises(ValueError, match=r"path of pt_inception-2015-12-05-6726825d\.pth, or download=True"):
+        InceptionFeatures()
+
+
+def test_a_weights_file_with_code_in_it_is_not_run(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return open, (str(tmp_path / "trapped"), "w")
+
+    torch.save({"fc.weight": Trap()}, tmp_path / "weights.pth")
+    with pytest.raises(Exception, match=r"weights_only|Weights only"):
+        InceptionFeatures(tmp_path / "weights.pth")
+    assert not (tmp_path / "trapped").exists()

@@ -1,25 +1,57 @@
-"""Distances between sets of features."""
+"""Distances and scores of features, against closed forms, scipy, scikit-learn and the definitions."""
+
+import math
 
 import numpy as np
 import pytest
 import scipy.linalg
 import torch
+from sklearn.metrics.pairwise import polynomial_kernel
+from sklearn.neighbors import NearestNeighbors
 
-from minigen.metrics import fid, frechet_distance
+from minigen import metrics
+from minigen.metrics import (
+    fid,
+    fid_infinity,
+    frechet_distance,
+    gaussian_statistics,
+    inception_score,
+    kid,
+    mmd,
+    precision_recall,
+)
 
 
-def random_gaussian(d, seed):
-    g = torch.Generator().manual_seed(seed)
-    root = torch.randn(d, d + 3, generator=g, dtype=torch.float64)
-    return torch.randn(d, generator=g, dtype=torch.float64), root @ root.T / d
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("d", [1, 2, 17])
-def test_the_frechet_distance_is_that_of_a_matrix_square_root(d):
-    (mean_a, cov_a), (mean_b, cov_b) = random_gaussian(d, 0), random_gaussian(d, 1)
+def rows(n, d, seed=0, shift=0.0, scale=1.0):
+    return shift + scale * torch.randn(n, d, generator=generator(seed), dtype=torch.float64)
+
+
+def random_gaussian(d, seed, rank=None):
+    root = rows(d, rank or d + 3, seed)
+    return rows(1, d, seed + 50)[0], root @ root.T / d
+
+
+def by_sqrtm(mean_a, cov_a, mean_b, cov_b):
     root = scipy.linalg.sqrtm((cov_a @ cov_b).numpy()).real
-    wanted = float((mean_a - mean_b).square().sum() + cov_a.trace() + cov_b.trace()) - 2 * np.trace(root)
-    assert frechet_distance(mean_a, cov_a, mean_b, cov_b) == pytest.approx(wanted, rel=1e-9)
+    return float((mean_a - mean_b).square().sum() + cov_a.trace() + cov_b.trace()) - 2 * float(np.trace(root))
+
+
+def test_the_statistics_are_numpys():
+    x = rows(30, 5)
+    mean, covariance = gaussian_statistics(x.float())
+    assert mean.dtype == covariance.dtype == torch.float64
+    assert np.allclose(mean, x.float().numpy().mean(0, dtype=np.float64), atol=1e-12)
+    assert np.allclose(covariance, np.cov(x.float().double().numpy().T), atol=1e-12)
+
+
+@pytest.mark.parametrize("d", [1, 2, 17, 64])
+def test_the_frechet_distance_is_that_of_a_matrix_square_root(d):
+    gaussians = *random_gaussian(d, 0), *random_gaussian(d, 1)
+    assert frechet_distance(*gaussians) == pytest.approx(by_sqrtm(*gaussians), rel=1e-9)
 
 
 def test_with_equal_covariances_it_is_the_squared_distance_of_the_means():
@@ -29,21 +61,176 @@ def test_with_equal_covariances_it_is_the_squared_distance_of_the_means():
     assert frechet_distance(mean_a, cov, mean_b, cov) == pytest.approx(wanted, rel=1e-9)
 
 
-def test_of_two_scaled_identities_it_is_the_squared_difference_of_the_spreads():
+def test_of_scaled_identities_it_is_the_squared_difference_of_the_spreads():
     zero, eye = torch.zeros(6), torch.eye(6)
     assert frechet_distance(zero, 4 * eye, zero, 9 * eye) == pytest.approx(6 * (3 - 2) ** 2)
 
 
-def test_a_set_is_at_distance_0_from_itself_even_with_fewer_rows_than_features():
-    features = torch.randn(20, 50, generator=torch.Generator().manual_seed(0))
-    assert 0 <= fid(features, features) < 1e-6  # a root of a rounding error of 1e-16 is 1e-8, 50 times
+def test_of_commuting_covariances_it_is_the_distance_of_the_roots():
+    """With common eigenvectors, tr(Σa + Σb − 2√(ΣaΣb)) = Σ (√λa − √λb)²; some of them are 0 here."""
+    axes = torch.linalg.qr(rows(6, 6)).Q
+    a, b = torch.tensor([4.0, 1, 0, 0, 2, 9]).double(), torch.tensor([1.0, 0, 0, 3, 2, 4]).double()
+    cov_a, cov_b = ((axes * v) @ axes.T for v in (a, b))
+    wanted = float((a.sqrt() - b.sqrt()).square().sum())
+    assert frechet_distance(torch.zeros(6), cov_a, torch.zeros(6), cov_b) == pytest.approx(wanted, rel=1e-7)
 
 
-def test_fid_is_the_distance_of_the_fitted_gaussians():
-    g = torch.Generator().manual_seed(0)
-    real, fake = torch.randn(300, 4, generator=g), 2 * torch.randn(200, 4, generator=g) + 1
-    by_numpy = [
-        torch.tensor(m) for x in (real, fake) for m in (x.double().mean(0).numpy(), np.cov(x.double().T))
+def test_two_points_are_gaussians_without_a_spread():
+    zero = torch.zeros(3, 3)
+    assert frechet_distance(torch.zeros(3), zero, torch.ones(3), zero) == pytest.approx(3)
+
+
+@pytest.mark.parametrize(
+    "n, m, d", [(200, 150, 4), (20, 30, 50), (20, 300, 50), (300, 20, 50), (2, 2, 3), (51, 51, 50)]
+)
+def test_fid_is_the_distance_of_the_fitted_gaussians_with_few_rows_too(n, m, d):
+    a, b = rows(n, d, 0), rows(m, d, 1, shift=0.3, scale=1.5)
+    wanted = frechet_distance(*gaussian_statistics(a), *gaussian_statistics(b))
+    assert fid(a, b) == pytest.approx(wanted, rel=1e-7)
+    assert fid(b, a) == pytest.approx(wanted, rel=1e-7)
+
+
+@pytest.mark.parametrize("n, d", [(100, 1), (100, 20), (20, 100)])
+def test_a_set_is_at_distance_0_from_itself(n, d):
+    a = rows(n, d, shift=10)
+    assert 0 <= fid(a, a) <= 1e-9 * float(a.var(0).sum())
+    assert 0 <= fid(a, a.flip(0)) <= 1e-9 * float(a.var(0).sum())
+
+
+def test_fid_does_not_see_a_rotation_or_a_shift_of_both_sets():
+    a, b = rows(100, 6, 0), rows(80, 6, 1, scale=2)
+    turn = torch.linalg.qr(rows(6, 6, 2)).Q
+    assert fid(a @ turn + 5, b @ turn + 5) == pytest.approx(fid(a, b), rel=1e-9)
+
+
+def test_fid_of_few_rows_is_too_large_and_its_extrapolation_is_not():
+    """Two samples of N(0, I) in 10 dimensions: the truth is 0."""
+    truth = rows(20_000, 10, 0)
+    few = [rows(500, 10, seed) for seed in range(1, 9)]
+    plain = [fid(truth, x) for x in few]
+    without_end, errors = zip(*(fid_infinity(truth, x, generator(0)) for x in few), strict=True)
+    assert np.mean(plain) == pytest.approx(10 / 500 + 10 * 11 / (4 * 500), rel=0.2)  # mean; covariance
+    assert abs(np.mean(without_end)) < 0.25 * np.mean(plain)
+    assert np.std(without_end) < 2 * np.mean(errors) < 4 * np.std(without_end)
+
+
+def test_the_extrapolation_is_the_intercept_of_a_least_squares_line_with_its_standard_error():
+    x = torch.linspace(0.1, 1, 12, dtype=torch.float64)
+    y = 3 + 2 * x + 0.1 * rows(1, 12)[0]
+    fit, covariance = np.polyfit(x, y, 1, cov="unscaled")
+    residual = y.numpy() - np.polyval(fit, x)
+    error = math.sqrt(covariance[1, 1] * (residual**2).sum() / 10)
+    assert metrics.intercept(x, y) == pytest.approx((fit[1], error), rel=1e-9)
+
+
+def test_mmd_is_its_double_sum_over_pairs_of_different_rows():
+    a, b = rows(7, 3, 0), rows(5, 3, 1, shift=0.5)
+    k = lambda x, y: polynomial_kernel(x, y, degree=3, gamma=1 / 3, coef0=1)  # noqa: E731
+    aa = np.mean([k(a[[i]], a[[j]]) for i in range(7) for j in range(7) if i != j])
+    bb = np.mean([k(b[[i]], b[[j]]) for i in range(5) for j in range(5) if i != j])
+    assert float(mmd(a, b)) == pytest.approx(aa + bb - 2 * k(a, b).mean(), rel=1e-12)
+
+
+def test_kid_of_whole_sets_is_their_mmd():
+    a, b = rows(40, 6, 0), rows(40, 6, 1, shift=0.2)
+    assert kid(a, b, generator(), subsets=3, size=40) == pytest.approx((float(mmd(a, b)), 0), abs=1e-12)
+
+
+def test_kid_has_no_bias():
+    """Of two halves of one distribution it is 0 on average, and so sometimes negative."""
+    scores = [
+        kid(rows(30, 4, 2 * s), rows(30, 4, 2 * s + 1), generator(), subsets=1, size=30)[0]
+        for s in range(300)
     ]
-    assert fid(real, fake) == pytest.approx(frechet_distance(*by_numpy), rel=1e-9)
-    assert fid(real, fake) == pytest.approx(fid(fake, real), rel=1e-9)
+    error = np.std(scores) / math.sqrt(300)
+    assert abs(np.mean(scores)) < 3 * error
+    assert min(scores) < 0
+
+
+@pytest.mark.parametrize("classes", [2, 10])
+def test_the_inception_score_goes_from_1_to_the_number_of_classes(classes):
+    certain = torch.eye(classes).repeat(20, 1)
+    assert inception_score(certain, splits=1)[0] == pytest.approx(classes)
+    assert inception_score(certain[:1].repeat(40, 1), splits=2) == pytest.approx((1, 0))
+    assert inception_score(torch.full((40, classes), 1 / classes), splits=4)[0] == pytest.approx(1)
+
+
+def test_the_inception_score_is_the_exponential_of_a_mean_kl():
+    p = torch.rand(60, 5, generator=generator(), dtype=torch.float64)
+    p = p / p.sum(1, keepdim=True)
+    parts = []
+    for part in p.chunk(3):
+        kl = scipy.special.rel_entr(part.numpy(), part.numpy().mean(0)).sum(1)
+        parts.append(np.exp(kl.mean()))
+    assert inception_score(p, splits=3) == pytest.approx((np.mean(parts), np.std(parts)), rel=1e-9)
+
+
+def test_precision_and_recall_are_those_of_a_search_for_neighbours(monkeypatch):
+    monkeypatch.setattr(metrics, "BLOCK", 13)  # so that blocks end somewhere inside
+    real, fake, k = rows(60, 3, 0), rows(50, 3, 1, shift=1.2, scale=0.7), 3
+
+    def share(points, others):
+        reach = NearestNeighbors(n_neighbors=k + 1).fit(others).kneighbors(others)[0][:, -1]
+        distance = np.linalg.norm(points[:, None].numpy() - others[None].numpy(), axis=2)
+        return (distance <= reach).any(1).mean()
+
+    wanted = share(fake, real), share(real, fake)
+    assert precision_recall(real, fake, k) == pytest.approx(wanted)
+    assert min(wanted) > 0.1 and max(wanted) < 0.9  # the example decides something
+
+
+def test_what_precision_and_recall_see():
+    real = torch.cat([rows(100, 2, 0, shift=-10), rows(100, 2, 1, shift=10)])
+    half = rows(100, 2, 2, shift=-10, scale=0.8)  # good fakes, of one kind only
+    precision, recall = precision_recall(real, half)
+    assert precision > 0.9 and 0.3 < recall < 0.55
+    assert precision_recall(real, real) == (1, 1)
+    assert precision_recall(real, rows(100, 2, 3, shift=100)) == (0, 0)
+
+
+def test_ten_thousand_against_ten_thousand_need_no_more_than_a_gigabyte():
+    """A whole matrix of distances in float64 would be 800 MB, and a search for neighbours copies it."""
+    assert metrics.BLOCK * 10_000 * 8 * 4 < 1e9
+
+
+BAD = {
+    "features_real should be": (torch.zeros(5), torch.zeros(5, 3)),
+    "features_fake should be": (torch.zeros(5, 3), torch.zeros(1, 3)),
+    "int64": (torch.zeros(5, 3, dtype=torch.long), torch.zeros(5, 3)),
+    "finite": (torch.zeros(5, 3), torch.full((5, 3), math.nan)),
+    "equally many columns; got 3 and 4": (torch.zeros(5, 3), torch.zeros(5, 4)),
+}
+
+
+@pytest.mark.parametrize("said", BAD)
+@pytest.mark.parametrize(
+    "score",
+    [
+        fid,
+        precision_recall,
+        lambda a, b: kid(a, b, generator()),
+        lambda a, b: fid_infinity(a, b, generator()),
+    ],
+)
+def test_features_that_cannot_be_compared_are_refused(score, said):
+    with pytest.raises(ValueError, match=said):
+        score(*BAD[said])
+
+
+def test_other_arguments_are_refused_by_name():
+    a = rows(10, 2)
+    for call, said in [
+        (lambda: precision_recall(a, a, k=10), "k should be at least 1 and below"),
+        (lambda: kid(a, a, generator(), subsets=0), "subsets should be at least 1; got 0"),
+        (lambda: kid(a, a, generator(), size=1), "size should be at least 2; got 1"),
+        (lambda: fid_infinity(a, a, generator(), points=2), "points should be at least 3; got 2"),
+        (lambda: inception_score(torch.full((4, 2), 0.7)), "rows that sum to 1"),
+        (lambda: inception_score(torch.full((4, 2), 0.5), splits=5), "splits should be 1 to 4"),
+        (lambda: inception_score(torch.zeros(4)), "probabilities should be"),
+        (
+            lambda: frechet_distance(torch.zeros(2), torch.eye(3), torch.zeros(2), torch.eye(2)),
+            "cov_a should be",
+        ),
+    ]:
+        with pytest.raises(ValueError, match=said):
+            call()
