@@ -4,6 +4,7 @@ An extractor has `features(x)`: (N, D), between which distances are taken, and `
 opinion of what each image shows. Both take any number of images (N, C, H, W) in [-1, 1].
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -165,7 +166,7 @@ class InceptionFeatures(nn.Module):
 
 
 @torch.no_grad()
-def in_batches(f, x: Tensor, progress: bool = False) -> Tensor:
+def in_batches(f: Callable[[Tensor], Tensor], x: Tensor, progress: bool = False) -> Tensor:
     """f of images (N, C, H, W), BATCH at a time, joined."""
     parts = x.split(BATCH) if len(x) else [x]
     return torch.cat([f(part) for part in tqdm(parts, "features", disable=not progress)])

@@ -124,7 +124,7 @@ def test_an_unknown_factor_is_told_the_known_ones():
 
 
 def test_inception_has_the_names_and_sizes_of_the_published_weights():
-    """Of its 94 convolutions and its last layer; the whole network is compared in the benchmarks."""
+    """Of its 94 convolutions and its last layer. What it computes with those weights is not compared here."""
     state = Inception().state_dict()
     assert len([name for name in state if name.endswith("conv.weight")]) == 94
     assert state["Mixed_6c.branch7x7dbl_3.conv.weight"].shape == (160, 160, 1, 7)

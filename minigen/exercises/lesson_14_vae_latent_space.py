@@ -4,11 +4,11 @@ import copy
 import math
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from minigen import latent_space
 from minigen.course.catalogue import lesson
+from minigen.course.observe import unwatched
 from minigen.course.source import edited
 
 exercise = lesson("14_vae_latent_space")
@@ -599,13 +599,6 @@ exercise(
     points=2,
     minutes=10,
 )  # fmt: skip
-
-
-def unwatched(model):
-    """The model without a record of its methods: those of a right answer may call each other in another order."""
-    if isinstance(model, nn.Module):
-        model.__class__ = type(model).__mro__[1]
-    return model
 
 
 def louder(model, factor):
