@@ -554,9 +554,9 @@ show.rows(asked_for, title="Each row: one code, ten classes")
 # **independent** judge, a classifier trained on real digits that has nothing to do with this model:
 
 # %%
-from minigen.recipes import trained
+from minigen.features import DigitFeatures
 
-judge = trained("digit_classifier")
+judge = DigitFeatures()
 wanted = classes.repeat(100)
 torch.manual_seed(2)
 samples = told.sample(len(wanted), wanted)
@@ -701,6 +701,8 @@ for i, name in enumerate(FACTORS):
 # - Rainforth et al., 2018, *Tighter Variational Bounds Are Not Necessarily Better*.
 # - Sohn, Lee and Yan, 2015, *Learning Structured Output Representation using Deep Conditional Generative Models*.
 # - Tolosana et al., 2020, *DeepFakes and Beyond: A Survey of Face Manipulation and Fake Detection*.
+#
+# **Next: 20 · Fréchet distance.** Which of two models draws better, and by how much?
 
 # %%
 progress()

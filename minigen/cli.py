@@ -1,4 +1,4 @@
-"""The command line: minigen learn · progress · check · build · exercises · doctor."""
+"""The command line: minigen learn · progress · check · build · exercises · evaluate · doctor."""
 
 import json
 import sys
@@ -87,6 +87,28 @@ def exercises(as_json: Json = False) -> None:
     for e in listed:
         effort = f"{e['minutes']:3} min  {e['points']} points"
         print(f"{e['lesson']:16} {e['id']:24} {e['kind']:10} {effort}  {e['title']}")
+
+
+@app.command()
+def evaluate(
+    real: Annotated[str, typer.Argument(help="A folder of images, or a data set: digits, shapes, mnist, …")],
+    fake: Annotated[str, typer.Argument(help="The same, or a checkpoint, or a recipe: digit_vae, …")],
+    draws: Annotated[int, typer.Option(min=2, help="Pictures to draw from a model, or of shapes.")] = 1000,
+    features: Annotated[str | None, typer.Option(help="digits, shapes or inception.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="The file of Inception's weights.")] = None,
+    download: Annotated[bool, typer.Option("--download", help="Fetch that file (95 MB).")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of all that is random.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Scores pictures against real ones: FID, KID, Inception Score, precision and recall.
+
+    Only scores in the same features can be compared; published ones are in those of inception.
+    """
+    from minigen import evaluation
+
+    crowds = [evaluation.crowd(name, draws, seed) for name in (real, fake)]
+    found = evaluation.report(*crowds, features, weights, download, seed)
+    print(json.dumps(found, indent=1, ensure_ascii=False) if as_json else evaluation.table(found))
 
 
 @app.command()

@@ -1,7 +1,8 @@
 """What images are compared by: the numbers that a network computes on its way to naming what they show.
 
-An extractor has `features(x)`: (N, D), between which distances are taken, and `probabilities(x)`: (N, K), its
-opinion of what each image shows. Both take any number of images (N, C, H, W) in [-1, 1].
+An extractor has `features(x)`: (N, D), between which distances are taken, `probabilities(x)`: (N, K), its
+opinion of what each image shows, and `look(x)`, which is both at the price of one. All take any number of
+images (N, C, H, W) in [-1, 1].
 """
 
 from collections.abc import Callable
@@ -10,11 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from minigen import checkpoint
 from minigen.core import Generative, check_images
-from minigen.data import VOCABULARY, Factors, Source, fetch
+from minigen.data import VOCABULARY, Factors, Source, fetch, verify
 from minigen.inception import Inception
 from minigen.layers import image_encoder
 
@@ -43,6 +43,7 @@ class Classifier(Generative):
         self.shape = (channels, size, size)
         self.body = nn.Sequential(image_encoder(channels, size, width, dim), nn.SiLU())
         self.head = nn.Linear(dim, classes)
+        self.register_buffer("unit", torch.tensor(1.0))  # what features are divided by; see `set_unit`
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (N, C, H, W) to logits (N, classes)."""
@@ -53,21 +54,35 @@ class Classifier(Generative):
         x, labels = batch
         return F.cross_entropy(self(x), labels)
 
-    def prepare(self, name: str, x: Tensor) -> Tensor:
-        """The images as the network wants them.  Raises ValueError when it cannot use them."""
-        check_images(name, x)
-        if x.shape[1:] != self.shape:
-            wanted = ", ".join(map(str, self.shape))
-            raise ValueError(f"{name} should be images (N, {wanted}); got shape {tuple(x.shape)}")
-        return x.to(self.head.weight)
+    def prepare(self, x: Tensor) -> Tensor:
+        """Images (N, C, H, W) resized to the network's size.  Raises ValueError when it cannot use them."""
+        check_images("x", x)
+        if x.shape[1] != self.shape[0]:
+            kind = {1: "grey", 3: "colour"}.get(self.shape[0], "")
+            wanted = f"x should be {kind} images (N, {self.shape[0]}, H, W)"
+            raise ValueError(f"{wanted}; got shape {tuple(x.shape)}")
+        x = x.to(self.head.weight)
+        if x.shape[1:] == self.shape:
+            return x
+        return F.interpolate(x, self.shape[1:], mode="bilinear", antialias=True).clamp(-1, 1)
 
-    def features(self, x: Tensor, progress: bool = False) -> Tensor:
+    def set_unit(self, x: Tensor) -> None:
+        """Makes the features of images (N, C, H, W) of size 1, root mean square: KID's kernel wants that."""
+        self.unit.fill_(1.0).copy_(self.features(x).square().mean().sqrt())
+
+    def features(self, x: Tensor) -> Tensor:
         """What the network sees in images (N, C, H, W), before it decides: (N, dim)."""
-        return in_batches(lambda part: self.body(self.prepare("x", part)), x, progress)
+        return in_batches(lambda part: self.body(self.prepare(part)) / self.unit, x)
 
     def probabilities(self, x: Tensor) -> Tensor:
         """How probable each class is to the network for images (N, C, H, W): (N, classes)."""
-        return in_batches(lambda part: self(self.prepare("x", part)).softmax(1), x)
+        return self.look(x)[1]
+
+    @torch.no_grad()
+    def look(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (N, C, H, W) to their features (N, dim) and class probabilities (N, classes)."""
+        features = self.features(x)
+        return features, self.head(features * self.unit).softmax(1)
 
     def accuracy(self, x: Tensor, labels: Tensor) -> float:
         """The share of images (N, C, H, W) whose label (N,) is the most probable class."""
@@ -90,21 +105,22 @@ class FactorClassifier(Classifier):
         logits = self.split(self(x))
         return {name: F.cross_entropy(logits[name], labels[:, i]) for i, name in enumerate(VOCABULARY)}
 
-    def prepare(self, name: str, x: Tensor) -> Tensor:
-        """Colour images of any size, resized to the network's."""
-        check_images(name, x)
-        if x.shape[1] != 3:
-            raise ValueError(f"{name} should be colour images (N, 3, H, W); got shape {tuple(x.shape)}")
-        x = x.to(self.head.weight)
-        if x.shape[1:] == self.shape:
-            return x
-        return F.interpolate(x, self.shape[1:], mode="bilinear", antialias=True).clamp(-1, 1)
-
+    @torch.no_grad()
     def probabilities(self, x: Tensor, factor: str = "shape") -> Tensor:
         """How probable each value of one factor is, for images (N, 3, H, W): (N, values of the factor)."""
+        return self.named(self.features(x), factor)
+
+    @torch.no_grad()
+    def look(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (N, 3, H, W) to their features (N, dim) and the probabilities of each shape (N, shapes)."""
+        features = self.features(x)
+        return features, self.named(features, "shape")
+
+    def named(self, features: Tensor, factor: str) -> Tensor:
+        """How probable each value of one factor is, for features (N, dim): (N, values of the factor)."""
         if factor not in VOCABULARY:
             raise ValueError(f"factor should be one of {', '.join(VOCABULARY)}; got {factor!r}")
-        return in_batches(lambda part: self.split(self(self.prepare("x", part)))[factor].softmax(1), x)
+        return self.split(self.head(features * self.unit))[factor].softmax(1)
 
     def accuracy(self, x: Tensor, factors: Factors) -> dict[str, float]:
         """{factor: the share of images (N, 3, H, W) in which it is named rightly}."""
@@ -113,7 +129,7 @@ class FactorClassifier(Classifier):
 
 
 class DigitFeatures(Classifier):
-    """The course's own judge of digits (N, 1, 8, 8), as it comes with minigen: 64 features, 10 classes."""
+    """The course's own judge of digits (N, 1, H, W), seen at 8×8: 64 features, 10 classes."""
 
     def __init__(self):
         super().__init__()
@@ -133,7 +149,7 @@ class InceptionFeatures(nn.Module):
 
     path: of the published weights, pt_inception-2015-12-05-6726825d.pth.  download: True fetches that file
     (95 MB) when no path is given, and checks it.
-    Raises ValueError when neither is given, DownloadError when the file is not to be had.
+    Raises ValueError when neither is given or the file is another one, DownloadError as `fetch` does.
     Source: Heusel et al. 2017, GANs Trained by a Two Time-Scale Update Rule; the weights: Seitzer 2020,
     pytorch-fid.
     """
@@ -144,19 +160,23 @@ class InceptionFeatures(nn.Module):
         if path is None and not download:
             raise ValueError(f"give the path of {name}, or download=True to fetch it (95 MB)")
         self.network = Inception()
-        state = torch.load(
-            path or fetch(INCEPTION, name), weights_only=True
-        )  # tensors only, no code of others
-        self.network.load_state_dict(state)
+        path = fetch(INCEPTION, name) if path is None else verify(INCEPTION, name, Path(path))
+        self.network.load_state_dict(torch.load(path, weights_only=True))  # tensors only, no code of others
         self.eval().requires_grad_(False)
 
-    def features(self, x: Tensor, progress: bool = False) -> Tensor:
+    def features(self, x: Tensor) -> Tensor:
         """The last pool of Inception for images (N, 1 or 3, H, W): (N, 2048)."""
-        return in_batches(lambda part: self.network.features(self.prepare(part)), x, progress)
+        return in_batches(lambda part: self.network.features(self.prepare(part)), x)
 
     def probabilities(self, x: Tensor) -> Tensor:
         """How probable each class of photographs is, for images (N, 1 or 3, H, W): (N, 1008)."""
-        return in_batches(lambda part: self.network(self.prepare(part)).softmax(1), x)
+        return self.look(x)[1]
+
+    @torch.no_grad()
+    def look(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (N, 1 or 3, H, W) to their features (N, 2048) and class probabilities (N, 1008)."""
+        features = self.features(x)
+        return features, self.network.fc(features).softmax(1)
 
     def prepare(self, x: Tensor) -> Tensor:
         """Images (N, 1 or 3, H, W) in [-1, 1] as (N, 3, 299, 299), resized as the published scores do it."""
@@ -166,10 +186,9 @@ class InceptionFeatures(nn.Module):
 
 
 @torch.no_grad()
-def in_batches(f: Callable[[Tensor], Tensor], x: Tensor, progress: bool = False) -> Tensor:
+def in_batches(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """f of images (N, C, H, W), BATCH at a time, joined."""
-    parts = x.split(BATCH) if len(x) else [x]
-    return torch.cat([f(part) for part in tqdm(parts, "features", disable=not progress)])
+    return torch.cat([f(part) for part in x.split(BATCH)])
 
 
 def load(model: nn.Module, name: str) -> None:

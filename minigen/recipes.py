@@ -1,19 +1,21 @@
-"""Models that several lessons need, trained the same way in each of them, or read from the cache."""
+"""Models that lessons and the command line start from, trained the same way each time or read from a file."""
 
 import hashlib
 import inspect
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
-from minigen.core import Generative, budget, replacing
+from minigen import checkpoint
+from minigen.autoencoder import ConvAutoencoder
+from minigen.core import Generative, budget
 from minigen.data import batches, cache_folder, digits
-from minigen.features import Classifier
+from minigen.latent_space import ConditionalVAE
 from minigen.train import Batch, train
+from minigen.vae import VAE
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,13 @@ class Recipe:
     model: Callable[[], Generative]
     data: Callable[[], Callable[[torch.Generator], Batch]]
     steps: tuple[int, int, int]
-    lr: float = 1e-3
+    lr: float = 3e-3
 
 
 RECIPES = {
-    "digit_classifier": Recipe(Classifier, lambda: batches(*digits("train")), steps=(20, 800, 800), lr=2e-3),
+    "digit_autoencoder": Recipe(ConvAutoencoder, lambda: batches(digits()[0]), (10, 1200, 6000)),
+    "digit_vae": Recipe(VAE, lambda: batches(digits()[0], size=128), (10, 1500, 6000)),
+    "digit_conditional_vae": Recipe(ConditionalVAE, lambda: batches(*digits()), (10, 1500, 6000)),
 }
 
 
@@ -48,11 +52,31 @@ def trained(name: str) -> Generative:
         model = recipe.model()
         path = cache_folder() / "models" / f"{name}-{_version(recipe, model)}.safetensors"
         try:
-            model.load_state_dict(load_file(path))
-        except (FileNotFoundError, SafetensorError):
+            return load(path)
+        except ValueError:  # not there, or damaged
             *_, (_, _, model) = train(model, recipe.data(), budget(*recipe.steps), lr=recipe.lr)
-            with replacing(path) as temporary:
-                save_file(model.cpu().state_dict(), temporary)
+            save(name, model, path)
+    return load(path)
+
+
+def save(name: str, model: Generative, path: str | Path) -> None:
+    """Writes a model's weights and the name of its recipe to a file, whole or not at all."""
+    checkpoint.write(path, {"version": checkpoint.VERSION, "recipe": name}, model.state_dict())
+
+
+def load(path: str | Path) -> Generative:
+    """The model that `save` wrote, in eval mode, on the CPU.  Raises ValueError for any other file."""
+    header, state = checkpoint.read(path)
+    recipe = RECIPES.get(header.get("recipe"))
+    if recipe is None:
+        known = f"one of {', '.join(RECIPES)}"
+        raise ValueError(f"{path} should name its recipe, {known}; it names {header.get('recipe')!r}")
+    with torch.random.fork_rng():  # what the weights are before they are read is nobody's business
+        model = recipe.model()
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not hold the weights of a {header['recipe']}") from error
     return model.eval().requires_grad_(False)
 
 

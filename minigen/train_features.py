@@ -15,7 +15,8 @@ def digit_judge() -> tuple[Classifier, dict[str, float]]:
     """A classifier of digits, and its accuracy on the test digits."""
     torch.manual_seed(0)
     *_, (_, _, model) = train(Classifier(), batches(*digits("train"), size=128), 1500, lr=2e-3)
-    return model.cpu(), {"digit": model.accuracy(*digits("test"))}
+    model.cpu().set_unit(digits("train")[0])
+    return model, {"digit": model.accuracy(*digits("test"))}
 
 
 def shape_judge() -> tuple[FactorClassifier, dict[str, float]]:
@@ -28,7 +29,8 @@ def shape_judge() -> tuple[FactorClassifier, dict[str, float]]:
     torch.manual_seed(0)
     *_, (_, _, model) = train(FactorClassifier(), batch, 3000, lr=2e-3)
     images, factors, _ = shapes(5000, seed=2)
-    return model.cpu(), model.accuracy(images, factors)
+    model.cpu().set_unit(images)
+    return model, model.accuracy(images, factors)
 
 
 def labels(factors: Factors) -> torch.Tensor:

@@ -44,6 +44,7 @@ def test_check_gives_full_marks_to_a_solution_and_none_to_a_lesson():
         (["check", "pyproject.toml"], "is not a notebook"),
         (["build", "77", "--check"], "no lesson"),
         (["learn", "77"], "no lesson '77'"),
+        (["evaluate", "digits", "shapes"], "only pictures of one kind and size can be compared"),
     ],
 )
 def test_bad_input_gets_one_sentence_and_exit_status_2(arguments, said):

@@ -1,6 +1,8 @@
 """The networks that judge samples."""
 
+import hashlib
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -32,7 +34,7 @@ def test_logits_are_linear_in_the_features():
     torch.manual_seed(0)
     model, x = Classifier(channels=3, size=16, dim=9), torch.rand(4, 3, 16, 16) * 2 - 1
     assert model.features(x).shape == (4, 9)
-    logits = model.head(model.features(x))
+    logits = model.head(model.features(x))  # their unit is 1 until it is set
     assert torch.allclose(model(x), logits, atol=1e-6)
     assert torch.allclose(model.probabilities(x), logits.softmax(1), atol=1e-6)
 
@@ -80,6 +82,26 @@ def test_a_shipped_judge_is_small_only_judges_and_works_in_batches(judge, monkey
     monkeypatch.setattr(features, "BATCH", 3)
     assert torch.allclose(model.features(x), whole, atol=1e-5) and whole.shape == (7, 64)
     assert torch.allclose(model.probabilities(x).sum(1), torch.ones(7))
+    seen, named = model.look(x)
+    assert torch.equal(seen, model.features(x)) and torch.equal(named, model.probabilities(x))
+
+
+def test_features_have_the_size_that_the_kernel_of_kid_is_made_for():
+    assert float(DigitFeatures().features(digits()[0]).square().mean()) == pytest.approx(1, rel=1e-3)
+    assert float(ShapeFeatures().features(shapes(2000)[0]).square().mean()) == pytest.approx(1, rel=0.03)
+    torch.manual_seed(0)
+    model, x = Classifier(), torch.rand(9, 1, 8, 8) * 2 - 1
+    before = model.probabilities(x)
+    model.set_unit(x)
+    model.set_unit(x)  # does not depend on what it was
+    assert float(model.features(x).square().mean()) == pytest.approx(1, rel=1e-5)
+    assert torch.allclose(model.probabilities(x), before, atol=1e-6)
+
+
+def test_digits_of_another_size_are_resized_and_still_named():
+    x, labels = digits("test")
+    larger = F.interpolate(x, (28, 28), mode="bicubic").clamp(-1, 1)
+    assert DigitFeatures().accuracy(larger, labels) >= 0.95
 
 
 def test_the_factors_of_shapes_are_judged_one_by_one():
@@ -101,7 +123,7 @@ def test_the_factors_of_shapes_are_judged_one_by_one():
         (
             DigitFeatures,
             torch.zeros(2, 3, 8, 8),
-            r"should be images \(N, 1, 8, 8\); got shape \(2, 3, 8, 8\)",
+            r"should be grey images \(N, 1, H, W\); got shape \(2, 3, 8, 8\)",
         ),
         (DigitFeatures, torch.full((2, 1, 8, 8), 255.0), "got values from 255 to 255"),
         (DigitFeatures, torch.zeros(0, 1, 8, 8), "empty"),
@@ -134,10 +156,18 @@ def test_inception_has_the_names_and_sizes_of_the_published_weights():
     assert sum(v.numel() for v in state.values() if v.is_floating_point()) == 23_885_392
 
 
-def test_inception_features_come_from_a_weights_file_and_resize_any_image(tmp_path):
+def publish(monkeypatch, path):
+    """Makes the file at path the published one."""
+    (name,) = features.INCEPTION.sha256
+    known = {name: (hashlib.sha256(path.read_bytes()).hexdigest(),)}
+    monkeypatch.setattr(features, "INCEPTION", replace(features.INCEPTION, sha256=known))
+
+
+def test_inception_features_come_from_a_weights_file_and_resize_any_image(tmp_path, monkeypatch):
     torch.manual_seed(0)
     network = Inception().eval()
     torch.save(network.state_dict(), tmp_path / "weights.pth")
+    publish(monkeypatch, tmp_path / "weights.pth")
     judge = InceptionFeatures(tmp_path / "weights.pth")
     grey = torch.rand(2, 1, 20, 30) * 2 - 1
     seen = judge.features(grey)
@@ -146,7 +176,7 @@ def test_inception_features_come_from_a_weights_file_and_resize_any_image(tmp_pa
     with torch.no_grad():
         resized = F.interpolate(grey, (299, 299), mode="bilinear").repeat(1, 3, 1, 1)
         assert torch.allclose(seen, network.features(resized), atol=1e-5)
-    assert judge.probabilities(grey).shape == (2, 1008)
+        assert torch.allclose(judge.probabilities(grey), network(resized).softmax(1), atol=1e-5)
 
 
 def test_inception_without_weights_says_which_file_is_wanted():
@@ -154,12 +184,23 @@ def test_inception_without_weights_says_which_file_is_wanted():
         InceptionFeatures()
 
 
-def test_a_weights_file_with_code_in_it_is_not_run(tmp_path):
+def test_another_file_than_the_published_weights_is_refused_by_its_hash(tmp_path):
+    torch.save(Inception().state_dict(), tmp_path / "weights.pth")
+    with pytest.raises(
+        ValueError, match=r"weights\.pth should be pt_inception.*its sha256 is .*expected 6726"
+    ):
+        InceptionFeatures(tmp_path / "weights.pth")
+    with pytest.raises(ValueError, match=r"there is no file .*nowhere\.pth"):
+        InceptionFeatures(tmp_path / "nowhere.pth")
+
+
+def test_a_weights_file_with_code_in_it_is_not_run(tmp_path, monkeypatch):
     class Trap:
         def __reduce__(self):
             return open, (str(tmp_path / "trapped"), "w")
 
     torch.save({"fc.weight": Trap()}, tmp_path / "weights.pth")
+    publish(monkeypatch, tmp_path / "weights.pth")
     with pytest.raises(Exception, match=r"weights_only|Weights only"):
         InceptionFeatures(tmp_path / "weights.pth")
     assert not (tmp_path / "trapped").exists()

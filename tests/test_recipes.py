@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from minigen import recipes
+from minigen import checkpoint, recipes
 from minigen.data import batches
 from minigen.features import Classifier
 from minigen.recipes import Recipe, trained
@@ -62,6 +62,28 @@ def test_a_damaged_file_is_replaced(tmp_path, content):
     the_file(tmp_path).write_bytes(content)
     assert torch.equal(first, weights(trained("small")))
     assert the_file(tmp_path).stat().st_size > 1000
+
+
+def test_a_saved_model_is_made_again_from_its_file_alone(tmp_path):
+    model = recipes.RECIPES["small"].model()
+    recipes.save("small", model, tmp_path / "mine.safetensors")
+    assert torch.equal(weights(model), weights(recipes.load(tmp_path / "mine.safetensors")))
+
+
+def test_a_file_that_is_no_model_is_refused_in_a_sentence(tmp_path, monkeypatch):
+    path = tmp_path / "a.safetensors"
+    checkpoint.write(path, {"version": 1, "recipe": "big"}, {"x": torch.zeros(1)})
+    with pytest.raises(ValueError, match="should name its recipe, one of small; it names 'big'"):
+        recipes.load(path)
+    checkpoint.write(path, {"version": 1}, {"x": torch.zeros(1)})
+    with pytest.raises(ValueError, match="it names None"):
+        recipes.load(path)
+    checkpoint.write(path, {"version": 1, "recipe": "small"}, {"x": torch.zeros(1)})
+    with pytest.raises(ValueError, match=r"a\.safetensors does not hold the weights of a small"):
+        recipes.load(path)
+    path.write_bytes(b"not a checkpoint")
+    with pytest.raises(ValueError, match="is damaged, or not a checkpoint"):
+        recipes.load(path)
 
 
 def test_an_unknown_name_is_told_the_known_ones():

@@ -1,6 +1,15 @@
 """The course around the library: exercises that name your mistake, notebooks made from scripts, progress."""
 
-from minigen.course.measure import measured, results
+from minigen.course.measure import measured, measured_model, measured_models, results
 from minigen.course.session import check, hint, progress, solution
 
-__all__ = ["check", "hint", "measured", "progress", "results", "solution"]
+__all__ = [
+    "check",
+    "hint",
+    "measured",
+    "measured_model",
+    "measured_models",
+    "progress",
+    "results",
+    "solution",
+]

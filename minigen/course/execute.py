@@ -30,12 +30,12 @@ def execute(path: Path, results: Path = RESULTS) -> dict:
     made = load(path)
     metadata = deepcopy(made.metadata)
     with tempfile.TemporaryDirectory() as folder:
-        numbers = Path(folder) / "results.jsonl"
+        noted = Path(folder) / "results.jsonl"
         start = time.perf_counter()
         with _environment(
             MINIGEN_BUDGET="normal",
             MINIGEN_STRICT="right",
-            MINIGEN_RESULTS=str(numbers),
+            MINIGEN_RESULTS=str(noted),
             MINIGEN_PROGRESS=str(Path(folder) / "progress.json"),
         ):
             NotebookClient(
@@ -47,14 +47,17 @@ def execute(path: Path, results: Path = RESULTS) -> dict:
                 resources={"metadata": {"path": folder}},
             ).execute()
         seconds = time.perf_counter() - start
-        lines = [json.loads(line) for line in numbers.read_text().splitlines()] if numbers.exists() else []
+        lines = [json.loads(line) for line in noted.read_text().splitlines()] if noted.exists() else []
+    numbers = [line for line in lines if "model" not in line]
     made.metadata = metadata  # without what the kernel adds about itself
     _tidy(made, path)
-    if faults := [fault for line in lines if (fault := broken(line))]:
+    if faults := [fault for line in numbers if (fault := broken(line))]:
         raise BuildError(f"{path.stem}: " + "; ".join(faults))
     save(made, path)
     _save_picture(made, path)
-    entry = {"seconds": round(seconds), "measured": lines}
+    entry = {"seconds": round(seconds), "measured": numbers}
+    if models := [line for line in lines if "model" in line]:
+        entry["models"] = models
     kept = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {}
     with replacing(results) as temporary:
         merged = dict(sorted((kept | {path.stem: entry}).items()))

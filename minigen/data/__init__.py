@@ -5,7 +5,7 @@ Images are float32 (N, C, H, W) in [-1, 1]; labels are int64 (N,). Each data set
 
 from minigen.data.classics import CIFAR10_CLASSES, FASHION_CLASSES, cifar10, fashion_mnist, mnist, read_idx
 from minigen.data.digits import digits
-from minigen.data.download import DownloadError, Source, cache_folder, fetch
+from minigen.data.download import DownloadError, Source, cache_folder, fetch, verify
 from minigen.data.rows import batches
 from minigen.data.shapes import (
     BACKGROUNDS,
@@ -57,4 +57,5 @@ __all__ = [
     "scene",
     "shape_stream",
     "shapes",
+    "verify",
 ]

@@ -71,6 +71,16 @@ def fetch(source: Source, file: str) -> Path:
     return path
 
 
+def verify(source: Source, file: str, path: Path) -> Path:
+    """`path`, a copy of `file` that someone already has.  Raises ValueError unless it is the right file."""
+    known = source.sha256[file]
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}; wanted: {file}")
+    if not _is_right(path, known):
+        raise ValueError(f"{path} should be {file}, but {_mismatch(path, known)}")
+    return path
+
+
 def _download_from_anywhere(source: Source, path: Path, known: tuple[str, ...]) -> Path:
     part = path.with_name(f"{path.name}.part")
     troubles = [f"{path} is there, but {_mismatch(path, known)}"] if path.exists() else []

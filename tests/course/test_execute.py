@@ -5,11 +5,13 @@ import json
 
 import nbformat
 import pytest
+import torch
 from nbformat.v4 import new_code_cell, new_notebook
 
 from minigen.course import execute, measure
 from minigen.course.build import save
 from minigen.course.script import BuildError
+from minigen.data import digits
 
 BAR = "from tqdm import tqdm\nimport sys\nfor _ in tqdm(range(50), file=sys.stdout, mininterval=0): pass"
 DRAW = "import torch\nfrom minigen import show\nshow.grid(torch.zeros(2, 1, 4, 4))"
@@ -69,6 +71,30 @@ def test_measured_prints_its_promise_and_asserts_nothing(capsys, monkeypatch):
     monkeypatch.delenv("MINIGEN_RESULTS", raising=False)
     measure.measured("distance", 3.0, at_most=2)
     assert capsys.readouterr().out == "distance: 3   (promised: at most 2)\n"
+
+
+def test_models_are_measured_alike_and_kept_beside_the_numbers(run, tmp_path, monkeypatch):
+    draw = "from minigen.data import digits\nx = digits()[0]\nmeasured_model('copies', lambda n: x[:n])"
+    entry, made = run(DRAW, MEASURE, f"from minigen.course import measured_model\n{draw}")
+    assert [m["name"] for m in entry["measured"]] == ["a number"]
+    (copies,) = entry["models"]
+    assert list(copies) == ["model", "fid", "precision", "recall", "seconds"]
+    assert copies["model"] == "copies" and copies["precision"] == 1 and copies["recall"] > 0.9
+    assert 0 < copies["fid"] < 0.1 and 0 < copies["seconds"] < 1
+    assert "copies: Fréchet distance" in made.cells[2].outputs[0].text
+    monkeypatch.setattr(measure, "RESULTS", tmp_path / "results.json")
+    assert measure.measured_models() == {"98_x": [copies]} and list(measure.results()) == ["98_x"]
+
+
+def test_a_worse_and_a_narrower_model_are_measured_as_such():
+    x, labels = digits("train")
+    narrow = x[labels < 5]
+    ugly = (x + 0.4 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))).clamp(-1, 1)
+    whole = measure.measured_model("copies", lambda n: x[:n])
+    half = measure.measured_model("half", lambda n: narrow[torch.arange(n) % len(narrow)])
+    spoilt = measure.measured_model("spoilt", lambda n: ugly[:n])
+    assert half["precision"] == 1 and half["recall"] < 0.7 * whole["recall"]
+    assert spoilt["precision"] < 0.9 and 10 * whole["fid"] < min(half["fid"], spoilt["fid"])
 
 
 def test_other_lessons_read_the_numbers_by_lesson_and_name():
