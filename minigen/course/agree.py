@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from minigen.course.observe import GRADIENT, Observation
+from minigen.probing.observe import GRADIENT, Observation
 
 TOLERANCE = 1e-4  # of the largest value of an array: float32 written another way differs by about 1e-6
 

@@ -1,25 +1,18 @@
 """Finds and runs the answers of a learner's notebook one by one, without Jupyter and its training cells."""
 
-import ast
-import builtins
-import contextlib
 import json
-import linecache
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from IPython.core.inputtransformer2 import TransformerManager
-
 from minigen.course.card import Card
 from minigen.course.catalogue import Exercise
 from minigen.course.evaluate import device_note, evaluate
-from minigen.course.limits import TimedOut, time_limit
-from minigen.course.outputs import collected
-from minigen.course.script import LESSONS, Lesson, binds, lessons, read
-from minigen.course.source import names_used
+from minigen.course.script import LESSONS, Lesson, lessons, read
 from minigen.course.verdict import Outcome, Verdict
+from minigen.probing.cells import bound, helpers, plain, run_cell
+from minigen.probing.limits import TimedOut, time_limit
+from minigen.probing.outputs import collected
 
 DEFINING = 10.0  # seconds that the cell of an answer may take
 
@@ -75,7 +68,7 @@ def table(checked: list[Checked]) -> str:
 
 
 def _verdict(lesson: Lesson, exercise: Exercise, cells: list[dict]) -> Verdict | None:
-    mine = [c["source"] for c in cells if c["exercise"] == exercise.id and exercise.id in _bound(c["source"])]
+    mine = [c["source"] for c in cells if c["exercise"] == exercise.id and exercise.id in bound(c["source"])]
     if not mine:
         return None
     others = [c["source"] for c in cells if c["exercise"] != exercise.id and c["check"] is None]
@@ -93,11 +86,9 @@ def _run(exercise: Exercise, source: str, others: list[str], namespace: dict[str
     """Runs the answer's cell after the definitions it needs from other cells; a verdict if that fails."""
     try:
         with collected() as outputs, time_limit(DEFINING):
-            needed = _helpers(source, others, namespace)
+            needed = helpers(source, others, namespace)
             for i, code in enumerate([*needed, source]):
-                filename = f"<{exercise.id} {i}>"
-                linecache.cache[filename] = (len(code), None, code.splitlines(True), filename)
-                exec(compile(code, filename, "exec"), namespace)
+                run_cell(code, f"<{exercise.id} {i}>", namespace)
     except SyntaxError as error:
         return Verdict(Outcome.RAISED, f"{type(error).__name__} in line {error.lineno}: {error.msg}")
     except TimedOut as error:
@@ -107,40 +98,13 @@ def _run(exercise: Exercise, source: str, others: list[str], namespace: dict[str
     return None
 
 
-def _helpers(source: str, others: list[str], namespace: dict[str, Any]) -> list[str]:
-    """The statements of other cells that bind names the answer needs, or these need, in their order."""
-    statements = [s for cell in others for s in _parsed(cell)]
-    wanted, known, chosen = names_used(source), set(namespace) | set(vars(builtins)), set()
-    while missing := wanted - known:
-        known |= missing
-        for i, statement in enumerate(statements):
-            if i not in chosen and binds(statement) & (missing | {"*"}):
-                chosen.add(i)
-                wanted |= names_used(ast.unparse(statement))
-    return [ast.unparse(statements[i]) for i in sorted(chosen)]
-
-
-def _parsed(source: str) -> list[ast.stmt]:
-    with contextlib.suppress(SyntaxError):
-        return ast.parse(source).body
-    return []
-
-
-def _bound(source: str) -> set[str]:
-    """The names that a cell binds; a cell that does not parse is the learner's all the same."""
-    with contextlib.suppress(SyntaxError):
-        return {name for s in ast.parse(source).body for name in binds(s)}
-    return {re.split(r"[(:=]", line)[0].split()[-1] for line in source.splitlines()
-            if re.match(r"(def|class) +\w|\w+ *=", line)}  # fmt: skip
-
-
 def _cells(path: Path) -> tuple[list[dict], Lesson]:
     """The code cells of a notebook, without magics, and its lesson."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         cells = [
             {
-                "source": _plain(c["source"]),
+                "source": plain(c["source"]),
                 "exercise": c.get("metadata", {}).get("minigen", {}).get("exercise"),
                 "check": c.get("metadata", {}).get("minigen", {}).get("check"),
             }
@@ -165,25 +129,3 @@ def _lesson(path: Path, named: Any) -> Lesson:
             return read(script)
     said = f"it says {named!r}" if named is not None else "neither its metadata nor its file name says which"
     raise Unreadable(f"{path} belongs to no lesson of this course: {said}; there are {', '.join(scripts)}")
-
-
-def _plain(source: str | list[str]) -> str:
-    """A cell's text without magics and shell lines, which leave empty lines so that numbers stay true."""
-    text = source if isinstance(source, str) else "".join(source)
-    with contextlib.suppress(SyntaxError):
-        ast.parse(text)
-        return text
-    if text.startswith(("%%time", "%%capture")):
-        text = "\n" + text.partition("\n")[2]
-    try:
-        text = TransformerManager().transform_cell(text)  # IPython's own reading: magics become calls
-        statements = ast.parse(text).body
-    except SyntaxError:
-        return text  # the learner's own error
-    lines = text.splitlines()
-    for statement in statements:
-        if "get_ipython()" in ast.unparse(statement):
-            lines[statement.lineno - 1 : statement.end_lineno] = [""] * (
-                statement.end_lineno - statement.lineno + 1
-            )
-    return "\n".join(lines)

@@ -10,9 +10,9 @@ from minigen.course import relations
 from minigen.course.agree import Result, agree, close
 from minigen.course.catalogue import Exercise
 from minigen.course.edits import mutants
-from minigen.course.observe import Call, Observation
 from minigen.course.runs import DRAWS, gives, reference, result, run
 from minigen.course.source import compiled, text
+from minigen.probing.observe import Call, Observation
 
 
 def diagnosis(exercise: Exercise, answer: Any, seen: list[Observation]) -> tuple[str, str | None]:

@@ -4,17 +4,17 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from minigen.course import observe as observing
 from minigen.course.agree import agree
 from minigen.course.catalogue import Exercise
 from minigen.course.diagnose import diagnosis, example, inputs
-from minigen.course.limits import TimedOut
-from minigen.course.observe import Observation
 from minigen.course.predict import predicted
 from minigen.course.relations import returned
 from minigen.course.runs import DRAWS, reference, result, run
-from minigen.course.trace import last_line, words
 from minigen.course.verdict import Outcome, Verdict
+from minigen.probing import observe as observing
+from minigen.probing.limits import TimedOut
+from minigen.probing.observe import Observation
+from minigen.probing.trace import last_line, words
 
 SLOWER = 5  # times slower than the library is right, said, and not installed
 REMEDY = "Create tensors where the input is, with its `.device`, or `new_full`, `zeros_like` and their like."

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from minigen.course.agree import Result, close
-from minigen.course.observe import GRADIENT, Observation
-from minigen.course.trace import words
+from minigen.probing.observe import GRADIENT, Observation
+from minigen.probing.trace import words
 
 Pairs = list[tuple[Tensor, Tensor]]  # (learner's, wanted) of one array, on every draw
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from minigen.course.agree import Result, agree, judged
 from minigen.course.catalogue import Exercise
-from minigen.course.observe import Observation, observe
+from minigen.probing.observe import Observation, observe
 
 LIMIT = 10.0  # seconds that one run may take
 DRAWS = (0, 1, 2)  # a fact about a wrong answer must hold on three inputs of different sizes

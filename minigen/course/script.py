@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from minigen.course.catalogue import Exercise, find
-from minigen.course.source import module_globals, names_used, text
+from minigen.course.source import module_globals, text
+from minigen.probing.cells import binds, names_used
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS, SOLUTIONS = ROOT / "lessons", ROOT / "solutions"
@@ -137,12 +138,3 @@ def _bound_before(lesson: Lesson, exercise: Exercise) -> dict[str, Any]:
 
 
 REBOUND = object()  # what a lesson itself assigns is not the library's
-
-
-def binds(statement: ast.stmt) -> set[str]:
-    """The names that a top-level statement binds."""
-    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
-        return {statement.name}
-    if isinstance(statement, (ast.Import, ast.ImportFrom)):
-        return {(a.asname or a.name).split(".")[0] for a in statement.names}
-    return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}

@@ -1,15 +1,16 @@
 """The texts of an exercise, made from the library's own source: stub, solved cell, and edited versions."""
 
 import ast
-import builtins
 import dis
 import inspect
 import linecache
 import sys
 import textwrap
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
+
+from minigen.probing.cells import code_objects
 
 RAISE = "raise NotImplementedError"
 
@@ -85,22 +86,9 @@ def module_globals(target: Any) -> dict[str, Any]:
     return vars(sys.modules[target.__module__])
 
 
-def names_used(source: str) -> set[str]:
-    """The global names that a piece of source needs, in bodies, annotations, defaults, decorators, bases."""
-    module = compile(source, "<names>", "exec")
-    used, bound = set(), set()
-    for code in _codes(module):
-        for step in dis.get_instructions(code):
-            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-                used.add(step.argval)
-            elif step.opname == "STORE_NAME":
-                bound.add(step.argval)
-    return used - bound - set(vars(builtins)) - {"__name__", "__qualname__", "__module__", "__annotate__"}
-
-
 def is_stub(answer: Any, source: str, blank: Iterable[str] = ()) -> bool:
     """Whether the answer's code is that of this stub, whatever its comments, docstring and line breaks."""
-    codes = {c.co_qualname: _steps(c) for c in _codes(compile(source, "<stub>", "exec"))}
+    codes = {c.co_qualname: _steps(c) for c in code_objects(compile(source, "<stub>", "exec"))}
     if isinstance(answer, type):
         methods = [f.name for f in _functions(ast.parse(source).body[0]) if not blank or f.name in blank]
         pairs = [(f"{answer.__name__}.{m}", _code_of(vars(answer).get(m))) for m in methods]
@@ -120,13 +108,6 @@ def _steps(code: types.CodeType) -> list[tuple]:
         (i.opname, _steps(i.argval) if isinstance(i.argval, types.CodeType) else (type(i.argval), i.argval))
         for i in dis.get_instructions(code)
     ]
-
-
-def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _codes(constant)
 
 
 def _functions(definition: ast.stmt) -> list[ast.FunctionDef]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from minigen.course.outputs import Outputs
+from minigen.probing.outputs import Outputs
 
 
 class Outcome(StrEnum):

@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from minigen import vae
 from minigen.course.catalogue import lesson
-from minigen.course.observe import unwatched
 from minigen.course.source import edited
+from minigen.probing.observe import unwatched
 
 exercise = lesson("13_vae")
 

@@ -8,8 +8,8 @@ from torch.nn import functional as F
 
 from minigen import latent_space
 from minigen.course.catalogue import lesson
-from minigen.course.observe import unwatched
 from minigen.course.source import edited
+from minigen.probing.observe import unwatched
 
 exercise = lesson("14_vae_latent_space")
 REFUSES = "it refuses what is no such argument, which right arguments do not show"

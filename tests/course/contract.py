@@ -6,10 +6,10 @@ from torch import Tensor, nn
 from minigen.course import mutants
 from minigen.course.agree import agree
 from minigen.course.evaluate import evaluate
-from minigen.course.observe import Observation
 from minigen.course.runs import DRAWS, agrees, reference, result, run
 from minigen.course.source import compiled, module_globals
 from minigen.course.verdict import Outcome
+from minigen.probing.observe import Observation
 
 SEEDS = range(10, 22)  # "many": other draws than those that a learner's check uses
 

@@ -12,8 +12,8 @@ from torch import nn
 from minigen.course import runs
 from minigen.course.card import Card
 from minigen.course.evaluate import device_note, evaluate
-from minigen.course.observe import observe
 from minigen.course.verdict import Outcome
+from minigen.probing.observe import observe
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ import time
 import pytest
 import torch
 
-from minigen.course import catalogue, installed, limits, records, runs, session
+from minigen.course import catalogue, installed, records, runs, session
 from minigen.course.records import read
+from minigen.probing import limits
 
 
 @pytest.fixture

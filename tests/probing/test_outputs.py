@@ -4,12 +4,12 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from minigen.course.outputs import MOST_PRINTED, MOST_SHOWN, collected
+from minigen.probing.outputs import MOST_PRINTED, MOST_SHOWN, collected
 
 BEGIN = """
 import matplotlib.pyplot as plt
 from IPython.display import Markdown, display
-from minigen.course.outputs import collected
+from minigen.probing.outputs import collected
 """
 
 

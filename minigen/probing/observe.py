@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from minigen.course.limits import time_limit
-from minigen.course.outputs import Outputs, collected
-from minigen.course.rng import Rng
-from minigen.course.weights import Weights
+from minigen.probing.limits import time_limit
+from minigen.probing.outputs import Outputs, collected
+from minigen.probing.rng import Rng
+from minigen.probing.weights import Weights
 
 GRADIENT = "∂"  # "∂0" is the name of the gradient by the first leaf among the values of an observation
 

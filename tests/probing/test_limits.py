@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from minigen.course import limits
-from minigen.course.limits import TimedOut, time_limit
+from minigen.probing import limits
+from minigen.probing.limits import TimedOut, time_limit
 
 
 def spin():
