@@ -57,7 +57,7 @@ def installed(name: str) -> Distribution | None:
 
 def needs(place: dict) -> Iterator[tuple[str, Requirement]]:
     """(name, need) for all that pyproject asks for in one place, and in turn for what these ask for."""
-    todo, seen = list(RANGES), set()
+    todo, seen = [r for r in RANGES if not r.marker or r.marker.evaluate(place)], set()
     while todo:
         need = todo.pop()
         name, extras = canonicalize_name(need.name), need.extras or {""}

@@ -38,21 +38,29 @@ def judged(seen: Observation, judge: Callable | None) -> Result:
     return Result(None)
 
 
-def close(a: Tensor, wanted: Tensor, tolerance: float = TOLERANCE) -> bool:
-    """Whether a is `wanted`: dtype, shape, and every |difference| within tolerance of the largest value."""
+def close(a: Tensor, wanted: Tensor, tolerance: float = TOLERANCE, alike: bool = False) -> bool:
+    """Whether a is `wanted`: dtype, shape, and every |difference| within tolerance of the largest value.
+
+    alike: whether values that are not finite in both, at the same places, count as the same.
+    """
     if a.shape != wanted.shape or a.dtype != wanted.dtype or a.device != wanted.device:
         return False
     a, wanted = (v.double() if not v.is_complex() else torch.view_as_real(v).double() for v in (a, wanted))
     if wanted.numel() == 0:
         return True
+    if alike:
+        kept = wanted.isfinite()
+        if not torch.equal(kept, a.isfinite()):
+            return False
+        a, wanted = a.where(kept, 0.0), wanted.where(kept, 0.0)
     scale = wanted.abs().max().clamp(min=1e-3)
     return bool((a - wanted).abs().le(tolerance * scale).all())  # a NaN is not <= anything
 
 
-def agree(a: Result, wanted: Result, tolerance: float = TOLERANCE) -> bool:
-    """Whether a run gave the wanted result."""
+def agree(a: Result, wanted: Result, tolerance: float = TOLERANCE, alike: bool = False) -> bool:
+    """Whether a run gave the wanted result; alike: as for `close`."""
     if a.values is None or wanted.values is None or a.modified != wanted.modified:
         return False
     if a.values.keys() != wanted.values.keys():
         return False
-    return all(close(a.values[name], wanted.values[name], tolerance) for name in wanted.values)
+    return all(close(a.values[name], wanted.values[name], tolerance, alike) for name in wanted.values)

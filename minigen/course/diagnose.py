@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,11 +19,8 @@ from minigen.probing.observe import Call, Observation
 def diagnosis(exercise: Exercise, answer: Any, seen: list[Observation]) -> tuple[str, str | None]:
     """(what to say, the known mistake's name or None) about runs that gave a wrong result on some draw."""
     mine = [result(exercise, s) for s in seen]
-    for mistake in exercise.mistakes:
-        if gives(exercise, mistake.answer, mine):
-            return mistake.why, mistake.name
-    if edit := _edit(exercise, answer, mine):
-        return f"Your result is what a right answer would give if {edit}.", None
+    if explained := named(exercise, _code(answer), mine):
+        return explained
     wanted = [reference(exercise, draw) for draw in DRAWS]
     theirs = [result(exercise, w) for w in wanted]
     said, explained = relations.facts(seen, mine, wanted, theirs, exercise.tolerance)
@@ -35,26 +33,40 @@ def diagnosis(exercise: Exercise, answer: Any, seen: list[Observation]) -> tuple
     return said, None
 
 
-def _edit(exercise: Exercise, answer: Any, mine: list[Result]) -> str | None:
+def named(
+    exercise: Exercise, code: str, mine: list[Result], draws: Sequence[int] = DRAWS
+) -> tuple[str, str | None] | None:
+    """(what to say, the known mistake's name or None) when a wrong answer of ours gives the same results.
+
+    code: the answer's source, as text.
+    """
+    for mistake in exercise.mistakes:
+        if gives(exercise, mistake.answer, mine, draws):
+            return mistake.why, mistake.name
+    if edit := _edit(exercise, _essence(code), mine, draws):
+        return f"Your result is what a right answer would give if {edit}.", None
+    return None
+
+
+def _edit(exercise: Exercise, code: str, mine: list[Result], draws: Sequence[int]) -> str | None:
     """The one-edit mutant that gives these results, in words.
 
     Something missing can be named in any code; "`1` were `2`" only in code that has the rest of its line.
     """
     if not all(m.finite for m in mine):
         return None
-    code = _code(answer)
     for mutant in mutants(exercise.target, exercise.blank):
         if mutant.where and _essence(mutant.line) not in code:
             continue
         with contextlib.suppress(Exception):  # an edit that leaves nothing to run explains nothing
-            if gives(exercise, compiled(mutant.source, exercise.target), mine):
+            if gives(exercise, compiled(mutant.source, exercise.target), mine, draws):
                 return mutant.edit
     return None
 
 
 def _code(answer: Any) -> str:
     with contextlib.suppress(OSError, TypeError, SyntaxError):
-        return _essence(ast.unparse(ast.parse(text(answer))))
+        return ast.unparse(ast.parse(text(answer)))
     return ""
 
 

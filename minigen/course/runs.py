@@ -1,7 +1,7 @@
 """Runs of an exercise's probe: on an answer, on the library's own, on a wrong one that may explain it."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from minigen.course.agree import Result, agree, judged
@@ -52,13 +52,18 @@ def agrees(exercise: Exercise, answer: Any, draw: int) -> bool:
     return agree(mine, wanted, exercise.tolerance)
 
 
-def gives(exercise: Exercise, wrong: Any, results: list[Result]) -> bool:
-    """Whether a wrong answer gives these very results on every draw, in any dtype. Only finite ones count."""
-    for draw, mine in zip(DRAWS, results, strict=True):
+def gives(exercise: Exercise, wrong: Any, results: list[Result], draws: Sequence[int] = DRAWS) -> bool:
+    """Whether a wrong answer gives these very results on every draw, in any dtype.
+
+    On one draw at least they must be finite: nan everywhere may come from anything.
+    """
+    finite = False
+    for draw, mine in zip(draws, results, strict=True):
         theirs = result(exercise, _known(exercise, wrong, draw))
-        if not theirs.finite or not agree(_cast(mine, theirs), theirs, exercise.tolerance):
+        if theirs.values is None or not agree(_cast(mine, theirs), theirs, exercise.tolerance, alike=True):
             return False
-    return True
+        finite |= theirs.finite
+    return finite
 
 
 @functools.lru_cache(maxsize=512)

@@ -221,7 +221,7 @@ def _isolated(seed: int) -> Iterator[None]:
     cards = range(torch.cuda.device_count())
     default = torch.get_default_device()
     with torch.random.fork_rng(cards), torch.enable_grad(), warnings.catch_warnings(action="ignore"):
-        random.seed(seed), np.random.seed(seed), torch.manual_seed(seed)
+        random.seed(seed), np.random.seed(seed % 2**32), torch.manual_seed(seed)
         try:
             yield
         finally:
