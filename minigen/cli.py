@@ -1,4 +1,4 @@
-"""The command line: minigen learn · progress · check · build · exercises · evaluate · doctor."""
+"""The command line: minigen learn · progress · check · build · grade · exercises · evaluate · doctor."""
 
 import json
 import sys
@@ -87,6 +87,40 @@ def exercises(as_json: Json = False) -> None:
     for e in listed:
         effort = f"{e['minutes']:3} min  {e['points']} points"
         print(f"{e['lesson']:16} {e['id']:24} {e['kind']:10} {effort}  {e['title']}")
+
+
+@app.command()
+def grade(
+    submissions: Annotated[
+        Path, typer.Argument(help="A folder with a folder or zip a student, or a notebook.")
+    ],
+    out: Annotated[Path, typer.Option(help="The folder for the results; a batch is taken up again there.")],
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes. All cores unless given.")] = None,
+    lesson: Annotated[str | None, typer.Option(help="Which lesson all belong to, as in 10.")] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="What one exercise may take on the clock.")] = 20,
+    cpu: Annotated[float, typer.Option(min=1, help="What one exercise may compute, in seconds.")] = 20,
+    memory: Annotated[int, typer.Option(min=100, help="What one exercise may use, in MB.")] = 1024,
+) -> None:
+    """Grades submissions of people you do not know, each exercise in a sandbox of its own."""
+    import os
+
+    from tqdm import tqdm
+
+    from minigen.grade import batch, exports
+    from minigen.grade.gradebook import Gradebook
+    from minigen.grade.inside.wall import Limits
+    from minigen.grade.submission import handed_in
+
+    limits = Limits(seconds=seconds, cpu=cpu, memory=memory)
+    book = Gradebook(out / "grades.sqlite")
+    total = sum(1 for _ in handed_in(submissions))
+    with tqdm(total=total, unit=" submissions", disable=None) as bar:
+        keys = batch.grade(submissions, book, jobs or os.cpu_count() or 1, lesson, limits, bar.update)
+    records = list(book.records(keys))
+    exports.write_text(out / "grades.csv", exports.grades_csv(records))
+    exports.write_text(out / "results.json", exports.results_json(records))
+    print(exports.summary(records))
+    print(f"wrote {out / 'grades.csv'} and {out / 'results.json'}")
 
 
 @app.command()

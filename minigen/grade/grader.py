@@ -39,8 +39,9 @@ class Grader:
         all_of_them = [Graded(s) for s in submissions]
         for exercise in _exercises(all_of_them):
             for graded in all_of_them:
-                if graded.submission.lesson and exercise in graded.submission.lesson.exercises:
-                    graded.marks[exercise.id] = self._mark(exercise, graded.submission)
+                one = graded.submission
+                if one.lesson and not one.refused and exercise in one.lesson.exercises:
+                    graded.marks[exercise.id] = self._mark(exercise, one)
         yield from all_of_them
 
     def close(self) -> None:

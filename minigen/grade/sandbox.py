@@ -31,6 +31,7 @@ RUNTIME = (
     "filelock",
     "ipython",
 )
+TIER = "bwrap"  # what stands between a submission and this machine; kept with every grade
 NOBODY = 65534  # whom the grader becomes when it is started as root
 START = 120.0  # seconds that a sandbox may take to be ready
 ENVIRONMENT = {

@@ -141,15 +141,12 @@ def _unsafe(member: zipfile.ZipInfo, seen: set[str]) -> str:
 
 def submission(handed: Handed, lesson: str | None = None) -> Submission:
     """What a notebook answers.  lesson: which one it belongs to, whatever it says of itself."""
-    made = Submission(handed, refused=handed.refused)
-    if made.refused:
-        return made
-    found = _read(handed.data)
-    if "refused" in found:
-        made.refused = found["refused"]
-        return made
-    made.lesson = _lesson(lesson, found["lesson"], handed.name, made)
-    if made.lesson is not None:
+    found = {"refused": handed.refused} if handed.refused else _read(handed.data)
+    made = Submission(handed, refused=found.get("refused", ""))
+    made.lesson = _lesson(lesson, found.get("lesson"), handed.name)
+    if made.lesson is None and not made.refused:
+        made.refused = "it belongs to no lesson: neither its metadata nor its file name says which"
+    if not made.refused:
         _sort_cells(made, found["cells"])
     return made
 
@@ -171,7 +168,7 @@ def _lessons() -> dict[str, Lesson]:
     return {path.stem: read(path) for path in lessons(LESSONS)}
 
 
-def _lesson(wanted: str | None, named: str | None, file: str, made: Submission) -> Lesson | None:
+def _lesson(wanted: str | None, named: str | None, file: str) -> Lesson | None:
     """By the option, else the metadata, else the beginning of the file's name."""
     stem = PurePosixPath(file.rpartition(":")[2]).stem
     for name, lesson in _lessons().items():
@@ -181,7 +178,6 @@ def _lesson(wanted: str | None, named: str | None, file: str, made: Submission) 
             return lesson
     if wanted is not None:
         raise ValueError(f"there is no lesson {wanted!r}; the lessons are {', '.join(_lessons())}")
-    made.refused = "it belongs to no lesson: neither its metadata nor its file name says which"
     return None
 
 
