@@ -106,7 +106,7 @@ def grade(
 
     from tqdm import tqdm
 
-    from minigen.grade import batch, exports
+    from minigen.grade import batch, exports, pages
     from minigen.grade.gradebook import Gradebook
     from minigen.grade.inside.wall import Limits
     from minigen.grade.submission import handed_in
@@ -119,19 +119,28 @@ def grade(
     records = list(book.records(keys))
     exports.write_text(out / "grades.csv", exports.grades_csv(records))
     exports.write_text(out / "results.json", exports.results_json(records))
+    exports.write_text(out / "class.html", pages.class_page(records))
+    for record in records:
+        exports.write_text(out / "feedback" / f"{record['id']}.html", pages.feedback(record))
     print(exports.summary(records))
-    print(f"wrote {out / 'grades.csv'} and {out / 'results.json'}")
+    print(f"open {out / 'class.html'}; grades.csv and results.json lie beside it")
 
 
 @app.command()
 def evaluate(
-    real: Annotated[str, typer.Argument(help="A folder of images, or a data set: digits, shapes, mnist, …")],
-    fake: Annotated[str, typer.Argument(help="The same, or a checkpoint, or a recipe: digit_vae, …")],
+    real: Annotated[
+        str,
+        typer.Argument(help="A folder of images, or a data set: digits, digits:test, shapes:16, mnist, …"),
+    ],
+    fake: Annotated[str, typer.Argument(help="The same; or a checkpoint, or a recipe: digit_vae, …")],
     draws: Annotated[int, typer.Option(min=2, help="Pictures to draw from a model, or of shapes.")] = 1000,
-    features: Annotated[str | None, typer.Option(help="digits, shapes or inception.")] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(help="digits, shapes or inception; digits for grey and shapes for colour unless given."),
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="The file of Inception's weights.")] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch that file (95 MB).")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of all that is random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all random draws.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Scores pictures against real ones: FID, KID, Inception Score, precision and recall.
@@ -140,7 +149,7 @@ def evaluate(
     """
     from minigen import evaluation
 
-    crowds = [evaluation.crowd(name, draws, seed) for name in (real, fake)]
+    crowds = [evaluation.crowd(name, draws, seed + i) for i, name in enumerate((real, fake))]
     found = evaluation.report(*crowds, features, weights, download, seed)
     print(json.dumps(found, indent=1, ensure_ascii=False) if as_json else evaluation.table(found))
 

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from minigen import recipes
 from minigen.core import Generative, device
 from minigen.data import cifar10, digits, fashion_mnist, mnist, shapes
 from minigen.data.folder import image_files, in_words, read_images, shape_of
-from minigen.features import DigitFeatures, InceptionFeatures, ShapeFeatures
-from minigen.metrics import fid, fid_infinity, inception_score, kid, share_within
+from minigen.features import INCEPTION, DigitFeatures, InceptionFeatures, ShapeFeatures
+from minigen.metrics import fid, fid_infinity, inception_score, kid, precision_recall
 
 Seen = tuple[Tensor, Tensor]  # what an extractor's `look` gives: features (N, D), probabilities (N, K)
 DATASETS = {"digits": digits, "mnist": mnist, "fashion_mnist": fashion_mnist, "cifar10": cifar10}
@@ -117,6 +118,9 @@ def extractor(
     name = name or ("inception" if weights or download else own[shape[0]])
     if name not in FEATURES:
         raise ValueError(f"features should be one of {', '.join(FEATURES)}; got {name!r}")
+    if name == "inception" and weights is None and not download:
+        (file,) = INCEPTION.sha256
+        raise ValueError(f"--features inception needs --weights {file}, or --download to fetch it (95 MB)")
     if name == "inception":
         return InceptionFeatures(weights, download).to(device())
     if name != own[shape[0]]:
@@ -136,7 +140,7 @@ def look(network: Extractor, crowd: Crowd) -> Seen:
 
 
 def all_scores(real: Seen, fake: Seen, seed: int = 0) -> dict[str, Score]:
-    """Every score of fake pictures against real ones.  seed: of the random subsets that two of them draw.
+    """Every score of fake pictures against real ones.  seed: of the order of rows, and of random subsets.
 
     Raises ValueError for fewer than two pictures on either side.
     """
@@ -144,26 +148,27 @@ def all_scores(real: Seen, fake: Seen, seed: int = 0) -> dict[str, Score]:
     n, few = len(b), min(len(a), len(b))
     generator = torch.Generator().manual_seed(seed)
     shuffled = probabilities[torch.randperm(n, generator=generator)]  # so that its parts are alike
-    size, parts = min(SUBSET, few), min(10, n // PART)
+    size, parts = min(SUBSET, max(2, few // 2)), min(10, n // PART)
     subsets, neighbours = f"± spread over 100 subsets of {size:,}", f"at most 1; {NEIGHBOURS} neighbours"
-    classes = f"at most {probabilities.shape[1]:,}" + (f"; ± spread over {parts} parts" if parts > 1 else "")
-    plan = {  # which way is good, what to say, and what to compute: (value, error)
-        "fid": ("small", "", lambda: (fid(a, b), None)),
-        "fid_infinity": (
-            "small",
-            "for endlessly many fakes; ± standard error",
-            lambda: fid_infinity(a, b, generator),
-        ),
-        "kid": ("small", subsets, lambda: kid(a, b, generator, size=size)),
-        "inception_score": ("large", classes, lambda: parted(shuffled, parts)),
-        "precision": ("large", neighbours, lambda: (share_within(b, a, NEIGHBOURS), None)),
-        "recall": ("large", neighbours, lambda: (share_within(a, b, NEIGHBOURS), None)),
+    endless = "for endlessly many fakes; ± standard error"
+    classes = f"at most {probabilities.shape[1]:,}; " + (
+        f"± spread over {parts} parts" if parts > 1 else f"± needs {2 * PART:,} fakes"
+    )
+    near = cache(lambda: precision_recall(a, b, NEIGHBOURS))
+    plan = {  # which way is good, what to say, how many are needed, and what to compute: (value, error)
+        "fid": ("small", "", 2, lambda: (fid(a, b), None)),
+        "fid_infinity": ("small", endless, LINE, lambda: fid_infinity(a, b, generator)),
+        "kid": ("small", subsets, 2, lambda: kid(a, b, generator, size=size)),
+        "inception_score": ("large", classes, 2, lambda: parted(shuffled, parts)),
+        "precision": ("large", neighbours, NEIGHBOURS + 1, lambda: (near()[0], None)),
+        "recall": ("large", neighbours, NEIGHBOURS + 1, lambda: (near()[1], None)),
     }
-    needed = {"fid_infinity": LINE, "precision": NEIGHBOURS + 1, "recall": NEIGHBOURS + 1}
     scores = {}
-    for name, (better, said, measure) in tqdm(plan.items(), "scores", unit=" scores", disable=None):
-        value, error = measure() if few >= needed.get(name, 2) else (None, None)
-        scores[name] = Score(value, error, better, said)
+    for name, (better, said, needed, measure) in tqdm(plan.items(), "scores", unit=" scores", disable=None):
+        if few < needed:
+            scores[name] = Score(None, None, better, f"needs {needed} pictures on either side")
+        else:
+            scores[name] = Score(*measure(), better, said)
     return scores
 
 
@@ -207,4 +212,5 @@ def table(found: dict[str, Any]) -> str:
     for name, score in found["scores"].items():
         value, error = ("–" if score[key] is None else f"{score[key]:.4g}" for key in ("value", "error"))
         lines.append(f"{name:16} {value:>9} {error:>9}  {score['better']:6} {score['said']}")
+    lines += ["", "Compare only scores in the same features, of equally many pictures."]
     return "\n".join(lines)

@@ -50,7 +50,7 @@ def measured_model(name: str, sample: Callable[[int], Tensor]) -> dict[str, Any]
     entry = {"model": name, "fid": fid(real, fake), "precision": precision, "recall": recall}
     entry["seconds"] = seconds
     print(
-        f"{name}: Fréchet distance {entry['fid']:.4g}, precision {precision:.3f}, recall {recall:.3f}; ",
+        f"{name}: FID {entry['fid']:.4g}, precision {precision:.3f}, recall {recall:.3f}; ",
         end="",
     )
     print(f"{DRAWN:,} digits in {seconds:.2g} s")
@@ -69,9 +69,20 @@ def results() -> dict[str, dict[str, float]]:
     return {lesson: {m["name"]: m["value"] for m in entry["measured"]} for lesson, entry in _kept().items()}
 
 
-def measured_models() -> dict[str, list[dict[str, Any]]]:
-    """{lesson: [what `measured_model` returned, …]} of every lesson as it was last executed."""
-    return {lesson: entry["models"] for lesson, entry in _kept().items() if entry.get("models")}
+def measured_models(here: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The models of all lessons, by lesson: `here`, and what others measured when they were executed.
+
+    here: what `measured_model` returned in this lesson, each with the "lesson" that the model comes from.  Of
+    other lessons, models with a name that is not in here.
+    """
+    names = {row["model"] for row in here}
+    others = [
+        row | {"lesson": lesson.split("_")[0]}
+        for lesson, entry in _kept().items()
+        for row in entry.get("models", [])
+        if row["model"] not in names
+    ]
+    return sorted([*here, *others], key=lambda row: row["lesson"])  # stable: within a lesson as they came
 
 
 def _kept() -> dict:

@@ -73,11 +73,11 @@ def returned(seen: Observation, wanted: Observation) -> str | None:
             return "Your code returns None: is a `return` missing?"
         parts = _parts(mine.result), _parts(theirs.result)
         if len(parts[0]) != len(parts[1]):
-            return f"Your code returns {_kind(mine.result)}; {_kind(theirs.result)} was wanted."
+            return f"Your code returns {_called(mine.result)}; {_kind(theirs.result)} was wanted."
         for i, (a, b) in enumerate(zip(*parts, strict=True)):
             if _kind(a) != _kind(b):
                 which = "what your code returns" if len(parts[1]) == 1 else f"part {i + 1} of what you return"
-                return f"{_sentence(which)} is {_kind(a)}; {_kind(b)} was wanted."
+                return f"{_sentence(which)} is {_called(a)}; {_kind(b)} was wanted."
         shapes = [[getattr(p, "shape", None) for p in side] for side in parts]
         if len(shapes[0]) == 2 and shapes[0] != shapes[1] and shapes[0] == shapes[1][::-1]:
             return "You return the two results in the other order."
@@ -251,6 +251,13 @@ def _kind(x: Any) -> str:
     if type(x).__module__ == "numpy":
         return "a numpy array" if hasattr(x, "shape") and x.shape else "a numpy number"
     return "None" if x is None else f"a {type(x).__name__}"
+
+
+def _called(x: Any) -> str:
+    """What a learner would call the thing, where that says more than its kind."""
+    if isinstance(x, list):
+        return f"a list of {len(x)}"
+    return "a plain number" if isinstance(x, (int, float)) else _kind(x)
 
 
 def _without(a: list[str], b: list[str]) -> list[str]:

@@ -41,6 +41,8 @@ def extract(notebook: dict) -> dict:
 
 
 def _text(source: str | list) -> str:
+    if not isinstance(source, (str, list)):
+        raise TypeError("a cell's source is text, or a list of its lines")
     text = source if isinstance(source, str) else "".join(source)
     return text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate could not be written
 

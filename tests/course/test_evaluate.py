@@ -271,7 +271,7 @@ def test_a_card_escapes_what_the_learner_wrote(judge, samples):
     ("exercise", "answer", "said"),
     [
         ("reparameterize", lambda mu, logvar, eps: right(mu, logvar, eps).detach().numpy(), "a numpy array"),
-        ("pca_axes", lambda x, k: (lambda v: [v, v])(torch.zeros(k, x.shape[1])), "a tuple of 2; a tensor"),
+        ("pca_axes", lambda x, k: (lambda v: [v, v])(torch.zeros(k, x.shape[1])), "a list of 2; a tensor"),
         ("compression", "2", "it is larger"),
         ("compression", float("nan"), "A number is wanted"),
     ],

@@ -81,9 +81,15 @@ def test_models_are_measured_alike_and_kept_beside_the_numbers(run, tmp_path, mo
     assert list(copies) == ["model", "fid", "precision", "recall", "seconds"]
     assert copies["model"] == "copies" and copies["precision"] == 1 and copies["recall"] > 0.9
     assert 0 < copies["fid"] < 0.1 and 0 < copies["seconds"] < 1
-    assert "copies: Fréchet distance" in made.cells[2].outputs[0].text
+    assert "copies: FID " in made.cells[2].outputs[0].text
     monkeypatch.setattr(measure, "RESULTS", tmp_path / "results.json")
-    assert measure.measured_models() == {"98_x": [copies]} and list(measure.results()) == ["98_x"]
+    mine = {"model": "mine", "lesson": "13", "fid": 1.0}
+    assert measure.measured_models([mine]) == [
+        mine,
+        copies | {"lesson": "98"},
+    ]  # the table of lesson 21 grows
+    assert measure.measured_models([mine | {"model": "copies"}]) == [mine | {"model": "copies"}]
+    assert list(measure.results()) == ["98_x"]
 
 
 def test_a_worse_and_a_narrower_model_are_measured_as_such():
