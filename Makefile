@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST := MINIGEN_BUDGET=smoke OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 NBVAL := $(PYTEST) --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout 300
 
-.PHONY: help learn .venv test lint unit notebooks build clean
+.PHONY: help learn .venv test lint unit notebooks bench build clean
 
 help: ## this list
 	@sed -n 's/^\([.a-z]*\):.*## /\1 /p' $(MAKEFILE_LIST) | while read -r name text; do \
@@ -44,6 +44,14 @@ unit: .venv ## the tests of the library and the course
 notebooks: .venv ## every notebook from top to bottom: lessons with nothing attempted, solutions all right
 	MINIGEN_STRICT=not-attempted $(NBVAL) lessons
 	MINIGEN_STRICT=right $(NBVAL) solutions
+
+bench: .venv-peers/installed ## compare with other programs, and rewrite benchmarks/RESULTS.md (minutes)
+	PYTHONPATH=. .venv-peers/bin/python benchmarks/metrics.py
+
+.venv-peers/installed: benchmarks/peers.txt
+	$(PYTHON) -m venv --clear .venv-peers
+	.venv-peers/bin/python -m pip --disable-pip-version-check install --no-compile -r $< $(PIP_OPTIONS)
+	@touch $@
 
 build: .venv ## make the notebooks from their scripts, and run the solved ones (minutes)
 	$(BIN)/minigen build --execute

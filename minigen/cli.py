@@ -106,11 +106,13 @@ def grade(
 
     from tqdm import tqdm
 
+    from minigen.course import script
     from minigen.grade import batch, exports, pages
     from minigen.grade.gradebook import Gradebook
     from minigen.grade.inside.wall import Limits
     from minigen.grade.submission import handed_in
 
+    script.chosen(lesson)
     limits = Limits(seconds=seconds, cpu=cpu, memory=memory)
     book = Gradebook(out / "grades.sqlite")
     total = sum(1 for _ in handed_in(submissions))

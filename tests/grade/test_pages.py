@@ -31,7 +31,7 @@ ATTACKS = [
 
 def record(student="Ada", score=2, mistake="std = exp(logvar)", **changes):
     wrong = {
-        "id": "reparameterize", "title": "Draw so that gradients flow", "outcome": "wrong", "points": 0, "of": 2,
+        "id": "reparameterize", "title": "Let gradients flow", "outcome": "wrong", "points": 0, "of": 2,
         "mistake": mistake, "message": "The spread grows like σ², not σ.", "printed": "", "seconds": 0.1,
     }  # fmt: skip
     right = wrong | {"id": "kl_1d", "title": "How far?", "outcome": "right", "points": 2, "mistake": None}

@@ -1,0 +1,146 @@
+"""A batch is finished whatever happens to it, and every submission is graded once."""
+
+import contextlib
+import csv
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from minigen.course.script import LESSONS, SOLUTIONS
+from minigen.grade.sandbox import Broken, NoSandbox, Sandbox
+
+SOLVED = (SOLUTIONS / "00_start_here.ipynb").read_bytes()
+TILE = "def tile(images, columns): return images"
+UNTOUCHED = (LESSONS / "00_start_here.ipynb").read_bytes()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def possible():
+    try:
+        Sandbox().close()
+    except (NoSandbox, Broken, OSError) as error:
+        pytest.skip(f"skipped, because no sandbox can be made here: {error}")
+
+
+def instead(source):
+    """The solved notebook of lesson 00 with another answer to `tile`."""
+    made = json.loads(SOLVED)
+    for cell in made["cells"]:
+        if cell["metadata"].get("minigen", {}).get("exercise") == "tile":
+            cell["source"] = source
+    return json.dumps(made).encode()
+
+
+def hand_in(folder, **students):
+    for student, data in students.items():
+        (folder / student).mkdir(parents=True)
+        (folder / student / "00_start_here.ipynb").write_bytes(data)
+    return folder
+
+
+def command(folder, out, *options):
+    return [sys.executable, "-m", "minigen.cli", "grade", folder, "--out", out, "--seconds", "5", *options]
+
+
+def rows(out):
+    return {row["student"]: row for row in csv.DictReader((out / "grades.csv").open(encoding="utf-8"))}
+
+
+def results(out):
+    """{key: record} of what is in the gradebook by now."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{out / 'grades.sqlite'}?mode=ro", uri=True)) as file:
+            return dict(file.execute("SELECT key, record FROM result").fetchall())
+    except sqlite3.OperationalError:
+        return {}  # not made yet
+
+
+def test_one_bad_submission_never_stops_the_others(tmp_path):
+    folder = hand_in(
+        tmp_path / "class",
+        ada=SOLVED,
+        bob=UNTOUCHED,
+        carl=instead("while True: pass\n" + TILE),
+        dora=instead("import os\nos._exit(0)\n" + TILE),
+        eve=instead("import os, signal\nos.kill(-1, 9)\nos.kill(0, 9)\n" + TILE),
+        fred=b"not a notebook",
+        gina=instead("def tile(images, columns):\n    return (((("),
+        zoe=SOLVED,
+    )
+    run = subprocess.run(command(folder, tmp_path / "out", "--jobs", "2"), capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    found = {
+        name: (row["outcome"], row["score"], row["tile"]) for name, row in rows(tmp_path / "out").items()
+    }
+    assert found == {
+        "ada": ("graded", "4", "right"),
+        "bob": ("graded", "0", "not attempted"),
+        "carl": ("graded", "2", "timed out"),
+        "dora": ("graded", "2", "malformed output"),
+        "eve": ("graded", "2", "raised"),
+        "fred": ("refused", "0", "refused"),
+        "gina": ("graded", "2", "raised"),
+        "zoe": ("graded", "4", "right"),
+    }
+    assert len(list((tmp_path / "out" / "feedback").iterdir())) == 8
+    again = subprocess.run(command(folder, tmp_path / "out"), capture_output=True, text=True)
+    assert again.stdout == run.stdout  # from the gradebook
+
+
+@pytest.mark.parametrize("victim", ["grader", "worker", "zygote"])
+def test_a_killed_batch_goes_on_without_losing_or_repeating_anything(tmp_path, victim):
+    slow = instead("import time\ntime.sleep(1.5)\ndef tile(images, columns): return images")
+    folder = hand_in(tmp_path / "class", **{f"s{i:02}": SOLVED if i % 6 else slow for i in range(20)})
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        command(folder, out, "--jobs", "1"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    while not results(out):  # the first sixteen are done, four are left
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.05)
+    children = psutil.Process(process.pid).children(recursive=True)
+    targets = {"grader": [process.pid]}
+    targets["zygote"] = [p.pid for p in children if "inside.zygote" in " ".join(p.cmdline())]
+    targets["worker"] = [p.pid for p in children if "spawn_main" in " ".join(p.cmdline())]
+    assert targets[victim]
+    for pid in targets[victim]:
+        os.kill(pid, signal.SIGKILL)
+    process.wait()
+    before = results(out)
+    if victim == "grader":
+        assert len(before) < 20
+        subprocess.run(command(folder, out, "--jobs", "1"), check=True, capture_output=True)
+    after = results(out)
+    assert len(after) == 20 and before.items() <= after.items()
+    assert {name: row["score"] for name, row in rows(out).items()} == {
+        f"s{i:02}": "4" if i % 6 else "2" for i in range(20)
+    }
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and any(p.is_running() and p.status() != "zombie" for p in children):
+        time.sleep(0.1)
+    assert not [p for p in children if p.is_running() and p.status() != "zombie"]
+
+
+def test_grading_again_elsewhere_gives_the_same_grades(tmp_path):
+    folder = hand_in(tmp_path / "class", ada=SOLVED, bob=instead("def tile(images, columns): return images"))
+    for out in "one", "two":
+        subprocess.run(command(folder, tmp_path / out), check=True, capture_output=True)
+    assert (tmp_path / "one" / "grades.csv").read_text() == (tmp_path / "two" / "grades.csv").read_text()
+
+
+def test_what_is_not_there_is_said_in_a_sentence(tmp_path):
+    run = subprocess.run(command(Path("nowhere"), tmp_path / "out"), capture_output=True, text=True)
+    assert run.returncode == 2 and run.stderr.strip() == "minigen: there is no nowhere"
+    (tmp_path / "a.ipynb").write_bytes(SOLVED)
+    run = subprocess.run(
+        command(tmp_path / "a.ipynb", tmp_path / "out", "--lesson", "77"), capture_output=True, text=True
+    )
+    assert run.returncode == 2 and "there is no lesson '77'" in run.stderr
