@@ -1,0 +1,39 @@
+"""Where benchmarks leave what they measured: RESULTS.md, one section each, all of it written by programs."""
+
+import datetime
+import os
+import platform
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+from minigen.core import replacing
+
+RESULTS = Path(__file__).parent / "RESULTS.md"
+HEAD = "# Benchmarks\n\nWritten by the programs of this folder (`make bench`); changes by hand are lost.\n\n"
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines) + "\n"
+
+
+def write(title: str, text: str) -> None:
+    """Puts a section in the place of the last one with this title in RESULTS.md; the other sections stay."""
+    old = RESULTS.read_text() if RESULTS.exists() else ""
+    sections = {s.partition("\n")[0]: s.strip() for s in re.split(r"^(?=## )", old, flags=re.M)[1:]}
+    sections[f"## {title}"] = f"## {title}\n\n{text.strip()}"
+    with replacing(RESULTS) as path:
+        path.write_text(HEAD + "\n\n".join(sections[key] for key in sorted(sections)) + "\n")
+
+
+def circumstances(packages: list[str], threads: int) -> str:
+    """One paragraph: the date, the processor, how busy it is, and the versions."""
+    model = platform.processor() or platform.machine()
+    if (info := Path("/proc/cpuinfo")).exists():
+        model = next((s.split(":")[1].strip() for s in info.open() if s.startswith("model name")), model)
+    busy = f", load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    machine = f"{os.cpu_count()} cores of {model}{busy}; {threads} threads"
+    return f"{datetime.date.today()}. {machine}. Python {platform.python_version()}, {versions}.\n\n"
