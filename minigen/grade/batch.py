@@ -1,5 +1,6 @@
 """A batch: every submission graded once, by several processes, whatever one of them or a submission does."""
 
+import contextlib
 import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -28,6 +29,12 @@ class Worker:
     pipe: Connection
     chunk: Chunk = field(default_factory=list)
 
+    def give(self, chunk: Chunk) -> None:
+        """Hands it a chunk; an empty one ends it. If it is dead already, the end of its pipe says so."""
+        self.chunk = chunk
+        with contextlib.suppress(OSError):
+            self.pipe.send([handed for _, handed in chunk])
+
 
 def grade(
     path: Path, book: Gradebook, jobs: int, lesson: str | None, limits: Limits,
@@ -45,9 +52,8 @@ def grade(
         while True:
             while len(workers) < jobs and (chunk := again.popleft() if again else next(waiting, None)):
                 worker = _start(book.secret, lesson, limits)
-                worker.chunk = chunk
-                worker.pipe.send([handed for _, handed in chunk])
                 workers[worker.pipe] = worker
+                worker.give(chunk)
             if not workers:
                 return keys
             for pipe in wait(list(workers)):
@@ -63,11 +69,10 @@ def grade(
                     chunk = again.popleft() if again else next(waiting, None)
                     if chunk is None:
                         del workers[pipe]
-                        pipe.send(None)
+                        worker.give([])
                         worker.process.join()
                     else:
-                        worker.chunk = chunk
-                        pipe.send([handed for _, handed in chunk])
+                        worker.give(chunk)
                     continue
                 book.add(worker.chunk[position][0], record)
                 done()
@@ -119,7 +124,7 @@ def _start(secret: bytes, lesson: str | None, limits: Limits) -> Worker:
 
 
 def _work(pipe: Connection, secret: bytes, lesson: str | None, limits: Limits) -> None:
-    """In a process of its own: grades chunks until None comes; (position, result) each, then (0, None)."""
+    """In a process of its own: grades chunks until an empty one comes; (position, result) each, then (0, None)."""
     with Grader(secret, limits) as grader:
         while chunk := pipe.recv():
             read = [submission(handed, lesson) for handed in chunk]

@@ -135,9 +135,7 @@ def _run(work, limits: wall.Limits, program: bytes, closed: tuple[int, ...]) -> 
         elif time.monotonic() - start > limits.seconds:
             ended = CLOCK_OVER
     os.close(output)
-    for process in first, child:
-        if process > 0:
-            _kill(process)
+    _kill(first or child)  # all behind the wall die with the first; the child, which waits for it, then ends
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     head = struct.pack("<Bbff", ended, max(-127, min(127, code)), cpu, time.monotonic() - start)

@@ -1,0 +1,15 @@
+# tries: deny service: a process that outlives its parent
+# stopped by: namespace of processes
+# outcome: wrong
+import os
+import time
+
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        time.sleep(10000)
+    os._exit(0)
+
+
+def reparameterize(mu, logvar, eps):
+    return mu

@@ -1,0 +1,10 @@
+# tries: escape: a datagram
+# stopped by: system calls, namespace of networks
+# outcome: raised
+import socket
+
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", 53))
+
+
+def reparameterize(mu, logvar, eps):
+    return mu

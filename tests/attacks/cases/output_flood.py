@@ -1,0 +1,15 @@
+# tries: deny service: writes to every open descriptor without end
+# stopped by: limit of the output, limit of computing
+# outcome: malformed output, timed out
+import os
+
+for descriptor in range(3, 64):
+    try:
+        while True:
+            os.write(descriptor, b"x" * 65536)
+    except OSError:
+        pass
+
+
+def reparameterize(mu, logvar, eps):
+    return mu
