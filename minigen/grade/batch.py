@@ -124,7 +124,7 @@ def _start(secret: bytes, lesson: str | None, limits: Limits) -> Worker:
 
 
 def _work(pipe: Connection, secret: bytes, lesson: str | None, limits: Limits) -> None:
-    """In a process of its own: grades chunks until an empty one comes; (position, result) each, then (0, None)."""
+    """In a process of its own: grades chunks until an empty one comes; after each, it sends (0, None)."""
     with Grader(secret, limits) as grader:
         while chunk := pipe.recv():
             read = [submission(handed, lesson) for handed in chunk]

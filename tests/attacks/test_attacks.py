@@ -1,15 +1,11 @@
 """Hostile answers, a file each: what it tries and what stops it stand at its head. None earns anything."""
 
 import os
-import sys
 import time
 from pathlib import Path
 
 import psutil
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "grade"))
-from conftest import SECRET
 
 from minigen.course.catalogue import find
 from minigen.grade.inside.wall import Limits
@@ -17,6 +13,7 @@ from minigen.grade.mark import Outcome, mark, seeds
 from minigen.grade.sandbox import NoSandbox, Sandbox
 from minigen.grade.task import task
 
+SECRET = b"of the attacks"
 CASES = sorted((Path(__file__).parent / "cases").glob("*.py"))
 TARGET = find("reparameterize")
 LIMITS = Limits(seconds=4, cpu=3, memory=600)
