@@ -53,7 +53,7 @@ def test_an_attack_earns_nothing_leaves_nothing_and_is_named(sandbox, case):
     found = run(sandbox, case.read_text())
     assert found.points == 0
     assert str(found.outcome) in told(case, "outcome").split(", "), (found.outcome, found.message)
-    assert time.monotonic() - start < LIMITS.seconds + 3
+    assert time.monotonic() - start < LIMITS.seconds + 20
     assert family(sandbox) == before  # no process is left, and the sandbox itself still lives
     assert not os.path.exists("/escaped")
     after = run(sandbox, TARGET.solution)  # the next learner is not touched

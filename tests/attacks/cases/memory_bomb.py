@@ -1,6 +1,6 @@
 # tries: deny service: asks for memory without end
 # stopped by: limit of address space
-# outcome: out of memory
+# outcome: out of memory, timed out
 hoard = []
 while True:
     hoard.append(bytearray(10**8))
