@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from minigen.course import doctor
 from minigen.course.script import LESSONS, SOLUTIONS
-from minigen.grade.sandbox import Broken, NoSandbox, Sandbox
 
 SOLVED = (SOLUTIONS / "00_start_here.ipynb").read_bytes()
 TILE = "def tile(images, columns): return images"
@@ -24,10 +24,8 @@ UNTOUCHED = (LESSONS / "00_start_here.ipynb").read_bytes()
 
 @pytest.fixture(scope="module", autouse=True)
 def possible():
-    try:
-        Sandbox().close()
-    except (NoSandbox, Broken, OSError) as error:
-        pytest.skip(f"skipped, because no sandbox can be made here: {error}")
+    if (found := doctor.sandbox()).state != "ok":
+        pytest.skip(f"skipped, because no sandbox can be made here: {found.found}")
 
 
 def instead(source):

@@ -1,7 +1,6 @@
 """One learner's answer against one probe: what a run does once it is behind the wall."""
 
 import inspect
-import linecache
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,5 +79,4 @@ def attempt(task: Prepared, job: dict[str, Any]) -> Frame:
             return Frame(Status.RAISED, message=said(seen.error, answer), printed=frame.printed)
         frame.modified |= sorted(seen.modified) != expected
         frame.draws.append({task.names.index(n): v for n, v in seen.values.items() if n in task.names})
-    linecache.clearcache()
     return frame

@@ -1,6 +1,6 @@
 # tries: deny service: asks for memory without end
 # stopped by: limit of address space
-# outcome: out of memory, timed out
+# outcome: out of memory
 hoard = []
 while True:
     hoard.append(bytearray(10**8))

@@ -1,6 +1,6 @@
 # tries: deny service: many processes with a little memory each
 # stopped by: memory of all processes together
-# outcome: out of memory, timed out
+# outcome: out of memory
 import os
 import time
 

@@ -3,9 +3,9 @@
 # outcome: raised
 import os
 
-secrets = [k for k in os.environ if "SECRET" in k or "TOKEN" in k or k == "PATH"]
-assert not secrets
-raise KeyError("no secrets")
+secrets = [name for name in os.environ if "SECRET" in name or "TOKEN" in name or "KEY" in name]
+if not secrets:
+    raise LookupError("nothing to steal")
 
 
 def reparameterize(mu, logvar, eps):

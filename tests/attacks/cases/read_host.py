@@ -3,9 +3,9 @@
 # outcome: raised
 import os
 
-found = [p for p in ("/home", "/root/.ssh", "/etc/passwd", "/var", "/run") if os.path.exists(p)]
-assert not found, found
-open("/etc/passwd").read()
+found = [p for p in ("/home", "/root/.ssh", "/etc/passwd", "/var", "/run", "/proc/1") if os.path.exists(p)]
+if not found:
+    raise LookupError("nothing to read")
 
 
 def reparameterize(mu, logvar, eps):

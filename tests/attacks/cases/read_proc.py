@@ -1,10 +1,8 @@
 # tries: find the answer: reads other processes
 # stopped by: /proc is empty
 # outcome: raised
-import os
-
-assert os.listdir("/proc") == []
-open("/proc/1/environ", "rb").read()
+with open("/proc/1/environ", "rb") as file:
+    file.read()
 
 
 def reparameterize(mu, logvar, eps):
