@@ -1,4 +1,4 @@
-"""The command line: minigen learn · progress · check · build · grade · exercises · evaluate · doctor."""
+"""The command line: learn · progress · check · build · grade · export · exercises · evaluate · doctor."""
 
 import json
 import sys
@@ -14,6 +14,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+export = typer.Typer(help="Writes a lesson as other programs want it.", no_args_is_help=True)
+app.add_typer(export, name="export")
+ExportLesson = Annotated[str, typer.Argument(help="The lesson, as in 10.")]
 
 
 @app.command()
@@ -126,6 +129,39 @@ def grade(
         exports.write_text(out / "feedback" / f"{record['id']}.html", pages.feedback(record))
     print(exports.summary(records))
     print(f"open {out / 'class.html'}; grades.csv and results.json lie beside it")
+
+
+@export.command("gradescope")
+def export_gradescope(
+    lesson: ExportLesson,
+    out: Annotated[Path, typer.Option(help="The archive to write.")] = Path("autograder.zip"),
+) -> None:
+    """Writes an autograder for Gradescope: upload the archive there as it is."""
+    from minigen.grade.assignments import gradescope
+
+    print(gradescope.write(lesson, out))
+
+
+@export.command("github-classroom")
+def export_github_classroom(
+    lesson: ExportLesson,
+    out: Annotated[Path, typer.Option(help="The folder to write; a repository of its own.")],
+) -> None:
+    """Writes an assignment for GitHub Classroom. Its points are advice: a learner can edit the workflow."""
+    from minigen.grade.assignments import github_classroom
+
+    print(github_classroom.write(lesson, out))
+
+
+@export.command("nbgrader")
+def export_nbgrader(
+    lesson: ExportLesson,
+    out: Annotated[Path, typer.Option(help="The folder to write: a course of nbgrader's.")],
+) -> None:
+    """Writes an assignment that `nbgrader generate_assignment` and `autograde` take."""
+    from minigen.grade.assignments import nbgrader
+
+    print(nbgrader.write(lesson, out))
 
 
 @app.command()
