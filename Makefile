@@ -45,12 +45,15 @@ notebooks: .venv ## every notebook from top to bottom: lessons with nothing atte
 	MINIGEN_STRICT=not-attempted $(NBVAL) lessons
 	MINIGEN_STRICT=right $(NBVAL) solutions
 
-bench: .venv-peers/installed ## compare with other programs, and rewrite benchmarks/RESULTS.md (minutes)
+bench: .venv .venv-peers/installed .venv-graders/installed ## compare with other programs, and rewrite benchmarks/RESULTS.md (an hour)
 	PYTHONPATH=. .venv-peers/bin/python benchmarks/metrics.py
+	PYTHONPATH=. $(BIN)/python benchmarks/graders.py
+	PYTHONPATH=. $(BIN)/python benchmarks/load.py
 
-.venv-peers/installed: benchmarks/peers.txt
-	$(PYTHON) -m venv --clear .venv-peers
-	.venv-peers/bin/python -m pip --disable-pip-version-check install --no-compile -r $< $(PIP_OPTIONS)
+.venv-graders/installed: requirements.lock
+.venv-%/installed: benchmarks/%.txt
+	$(PYTHON) -m venv --clear .venv-$*
+	.venv-$*/bin/python -m pip --disable-pip-version-check install --no-compile -r $< $(PIP_OPTIONS)
 	@touch $@
 
 build: .venv ## make the notebooks from their scripts, and run the solved ones (minutes)

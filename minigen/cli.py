@@ -2,8 +2,9 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+ExistingFile = partial(typer.Option, exists=True, dir_okay=False)
 export = typer.Typer(help="Writes a lesson as other programs want it.", no_args_is_help=True)
 app.add_typer(export, name="export")
 ExportLesson = Annotated[str, typer.Argument(help="The lesson, as in 10.")]
@@ -103,32 +105,52 @@ def grade(
     seconds: Annotated[float, typer.Option(min=1, help="What one exercise may take on the clock.")] = 20,
     cpu: Annotated[float, typer.Option(min=1, help="What one exercise may compute, in seconds.")] = 20,
     memory: Annotated[int, typer.Option(min=100, help="What one exercise may use, in MB.")] = 1024,
+    total: Annotated[float, typer.Option(min=1, help="What a whole notebook may take, in seconds.")] = 60,
+    tier: Annotated[
+        str | None, typer.Option(help="The sandbox: bwrap; uid, in a container; none, which is no sandbox.")
+    ] = None,
+    canvas: Annotated[Path | None, ExistingFile(help="Canvas's gradebook; the grades go in.")] = None,
+    moodle: Annotated[Path | None, ExistingFile(help="Moodle's worksheet; the grades go in.")] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="Grade on the workers of this Dask scheduler: tls://host:8786.")
+    ] = None,
+    ca: Annotated[Path | None, ExistingFile(help="Of the cluster: the authority's certificate.")] = None,
+    cert: Annotated[Path | None, ExistingFile(help="Of the cluster: your certificate.")] = None,
+    key: Annotated[Path | None, ExistingFile(help="Of the cluster: your private key.")] = None,
 ) -> None:
     """Grades submissions of people you do not know, each exercise in a sandbox of its own."""
-    import os
+    from minigen.grade import local
 
-    from tqdm import tqdm
+    if cluster is None:
+        local.warm_up()
 
     from minigen.course import script
-    from minigen.grade import batch, exports, pages
+    from minigen.grade import batch, exports
     from minigen.grade.gradebook import Gradebook
     from minigen.grade.inside.wall import Limits
-    from minigen.grade.submission import handed_in
 
     script.chosen(lesson)
-    limits = Limits(seconds=seconds, cpu=cpu, memory=memory)
-    book = Gradebook(out / "grades.sqlite")
-    total = sum(1 for _ in handed_in(submissions))
-    with tqdm(total=total, unit=" submissions", disable=None) as bar:
-        keys = batch.grade(submissions, book, jobs or os.cpu_count() or 1, lesson, limits, bar.update)
-    records = list(book.records(keys))
-    exports.write_text(out / "grades.csv", exports.grades_csv(records))
-    exports.write_text(out / "results.json", exports.results_json(records))
-    exports.write_text(out / "class.html", pages.class_page(records))
-    for record in records:
-        exports.write_text(out / "feedback" / f"{record['id']}.html", pages.feedback(record))
-    print(exports.summary(records))
-    print(f"open {out / 'class.html'}; grades.csv and results.json lie beside it")
+    exports.check_rosters(canvas, moodle)
+    limits = Limits(seconds=seconds, cpu=cpu, memory=memory, total=total)
+    with Gradebook(out / "grades.sqlite") as book:
+        work = batch.Work(book.secret, lesson, limits, tier or "bwrap")
+        every, lacking = batch.survey(submissions, book, work)
+        if lacking:
+            with batch.pool(work, lacking, jobs, cluster, ca, cert, key) as pool, _bar(every, lacking) as bar:
+                batch.grade(submissions, book, work, pool, lacking, bar.update)
+        for said in exports.write_all(out, book, canvas, moodle):
+            print(said)
+
+
+def _bar(every: int, lacking: int) -> Any:
+    """Shows how many submissions are graded, how fast, and how long the others will take."""
+    from tqdm import tqdm
+
+    form = "{percentage:3.0f} % {bar} {n_fmt} of {total_fmt} graded, {rate_fmt}, {remaining} left"
+    return tqdm(
+        total=every, initial=every - lacking, bar_format=form, unit=" submissions", smoothing=0.05,
+        disable=None, dynamic_ncols=True,
+    )  # fmt: skip
 
 
 @export.command("gradescope")

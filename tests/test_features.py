@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from minigen import checkpoint, features
-from minigen.data import VOCABULARY, batches, digits, shapes
+from minigen.data import VOCABULARY, DownloadError, batches, digits, shapes
 from minigen.features import (
     WEIGHTS,
     Classifier,
@@ -192,6 +192,37 @@ def test_another_file_than_the_published_weights_is_refused_by_its_hash(tmp_path
         InceptionFeatures(tmp_path / "weights.pth")
     with pytest.raises(ValueError, match=r"there is no file .*nowhere\.pth"):
         InceptionFeatures(tmp_path / "nowhere.pth")
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch):
+    """A mirror with weights that were made here, under the published name; no public place has any."""
+    (name,) = features.INCEPTION.sha256
+    path = tmp_path / "mirror" / "inception" / name
+    path.parent.mkdir(parents=True)
+    torch.manual_seed(0)
+    torch.save(Inception().state_dict(), path)
+    monkeypatch.setenv("MINIGEN_MIRROR", str(tmp_path / "mirror"))
+    monkeypatch.setenv("MINIGEN_DATA", str(tmp_path / "cache"))
+    nowhere = replace(features.INCEPTION, places=(str(tmp_path / "nowhere"),))
+    monkeypatch.setattr(features, "INCEPTION", nowhere)
+    return path
+
+
+def test_the_weights_come_from_a_mirror_and_are_then_kept(mirror, monkeypatch, tmp_path):
+    publish(monkeypatch, mirror)
+    judge, published = InceptionFeatures(download=True), torch.load(mirror, weights_only=True)
+    assert all(torch.equal(value, published[key]) for key, value in judge.network.state_dict().items())
+    kept = tmp_path / "cache" / "inception" / mirror.name
+    assert kept.read_bytes() == mirror.read_bytes()
+    mirror.unlink()
+    InceptionFeatures(download=True)
+
+
+def test_other_weights_in_a_mirror_are_refused_by_their_hash(mirror, tmp_path):
+    with pytest.raises(DownloadError, match=r"its sha256 is .*expected 6726"):
+        InceptionFeatures(download=True)
+    assert not (tmp_path / "cache" / "inception" / mirror.name).exists()
 
 
 def test_a_weights_file_with_code_in_it_is_not_run(tmp_path, monkeypatch):

@@ -8,10 +8,10 @@ from minigen.course.agree import agree
 from minigen.course.catalogue import Exercise
 from minigen.course.diagnose import diagnosis, example, inputs
 from minigen.course.predict import predicted
-from minigen.course.relations import returned
 from minigen.course.runs import DRAWS, reference, result, run
 from minigen.course.verdict import Outcome, Verdict
 from minigen.probing import observe as observing
+from minigen.probing.kinds import kinds, returned
 from minigen.probing.limits import TimedOut
 from minigen.probing.observe import Observation
 from minigen.probing.trace import last_line, words
@@ -52,7 +52,7 @@ def _tried(exercise: Exercise, answer: Any, stuck: Callable[[], None]) -> Verdic
             return verdict
     pairs = [(result(exercise, s), result(exercise, w)) for s, w in zip(seen, wanted, strict=True)]
     same = all(agree(mine, theirs, exercise.tolerance) for mine, theirs in pairs)
-    if same and not returned(seen[0], wanted[0]):
+    if same and not returned(seen[0], kinds(wanted[0])):
         slow = _slow(exercise, answer, seen)
         verdict = Verdict(Outcome.RIGHT, notes=[slow] if slow else [], fits=slow is None)
     else:
@@ -80,7 +80,7 @@ def _slow(exercise: Exercise, answer: Any, seen: list[Observation]) -> str | Non
 
 def device_note(exercise: Exercise, answer: Any) -> str | None:
     """What to say of a right answer that would fail on a GPU; the meta device shows it on any machine."""
-    wanted = run(exercise, exercise.target, DRAWS[0], device="meta")
+    wanted = run(exercise, exercise.target, DRAWS[0], device="meta", limited=False)
     if wanted.error is not None:
         return None  # this probe needs values, so the meta device can say nothing
     seen = run(exercise, answer, DRAWS[0], device="meta")

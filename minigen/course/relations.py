@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from minigen.course.agree import Result, close
+from minigen.probing.kinds import kinds, returned
 from minigen.probing.observe import GRADIENT, Observation
 from minigen.probing.trace import words
 
@@ -25,7 +26,7 @@ def facts(
     tolerance: float,
 ) -> tuple[str, bool]:
     """(what is true of the result, whether that already says what to look for)."""
-    if said := returned(seen[0], wanted[0]):
+    if said := returned(seen[0], kinds(wanted[0])):
         return said, True
     if seen[0].error is None and (said := _layers(seen[0], wanted[0])):
         return said, True
@@ -64,24 +65,6 @@ def label(name: str, seen: Observation) -> str:
     if name.startswith(GRADIENT):
         return f"gradient by `{seen.leaves[int(name.removeprefix(GRADIENT))]}`"
     return f"`{name}`"
-
-
-def returned(seen: Observation, wanted: Observation) -> str | None:
-    """The kind of object that came back, where that alone is wrong."""
-    for mine, theirs in zip(seen.calls, wanted.calls, strict=False):
-        if mine.result is None and theirs.result is not None:
-            return "Your code returns None: is a `return` missing?"
-        parts = _parts(mine.result), _parts(theirs.result)
-        if len(parts[0]) != len(parts[1]):
-            return f"Your code returns {_called(mine.result)}; {_kind(theirs.result)} was wanted."
-        for i, (a, b) in enumerate(zip(*parts, strict=True)):
-            if _kind(a) != _kind(b):
-                which = "what your code returns" if len(parts[1]) == 1 else f"part {i + 1} of what you return"
-                return f"{_sentence(which)} is {_called(a)}; {_kind(b)} was wanted."
-        shapes = [[getattr(p, "shape", None) for p in side] for side in parts]
-        if len(shapes[0]) == 2 and shapes[0] != shapes[1] and shapes[0] == shapes[1][::-1]:
-            return "You return the two results in the other order."
-    return None
 
 
 def _moves(results: Callable, answer: Any, target: Any, name: str, draw: int) -> bool:
@@ -236,28 +219,6 @@ def _right(mine: Result, theirs: Result, name: str, tolerance: float) -> bool:
 
 def _dtype(x: Tensor) -> str:
     return str(x.dtype).removeprefix("torch.")
-
-
-def _parts(x: Any) -> list:
-    """What a function returned, as a list: a tuple's (or list's) parts, or the one thing."""
-    return list(x) if isinstance(x, (tuple, list)) else [x]
-
-
-def _kind(x: Any) -> str:
-    if isinstance(x, (tuple, list)):
-        return f"a tuple of {len(x)}"
-    if isinstance(x, (Tensor, int, float, bool)):
-        return "a tensor"  # a number serves as a tensor without dimensions
-    if type(x).__module__ == "numpy":
-        return "a numpy array" if hasattr(x, "shape") and x.shape else "a numpy number"
-    return "None" if x is None else f"a {type(x).__name__}"
-
-
-def _called(x: Any) -> str:
-    """What a learner would call the thing, where that says more than its kind."""
-    if isinstance(x, list):
-        return f"a list of {len(x)}"
-    return "a plain number" if isinstance(x, (int, float)) else _kind(x)
 
 
 def _without(a: list[str], b: list[str]) -> list[str]:

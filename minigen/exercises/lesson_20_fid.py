@@ -435,6 +435,11 @@ def by_statistics(features_real, features_fake):
     )
 
 
+def equally_many(features_real, features_fake):
+    n = min(len(features_real), len(features_fake))
+    return metrics.fid(features_real[:n], features_fake[:n])
+
+
 def of_points(features_real, features_fake):
     """The whole distance by the statistics, with another root for each side, whatever the number of rows."""
     (mean_a, cov_a), (mean_b, cov_b) = (statistics(x) for x in (features_real, features_fake))
@@ -472,9 +477,12 @@ exercise(
             "You subtract the mean of the fake rows from the real ones too. Each crowd is centred at its own mean."),
         "means left out instead": (of_few(NOT_CENTRED, means=0),
             "You saw that the means count twice, and left out their difference, which belongs there. It is the roots that should be without."),
-        "centred before everything": (
+        "difference of the means lost": (
             lambda features_real, features_fake: by_statistics(centred(features_real), centred(features_fake)),
-            "You subtract the means at the very beginning. Then they are equal, both 0, and their difference is not counted any more."),
+            "The difference of the means is not counted: are they subtracted before, or is one mean used twice?"),
+        "only equally many rows": (
+            equally_many,
+            "You leave out rows of the larger crowd, so that both are equally many. All rows count: the two numbers of rows may differ."),
         "N − 1 exchanged for N": (of_few(lambda x, y: x / len(x) ** 0.5),
             "N − 1 was right, as in `gaussian_statistics`. Something else is missing: a covariance is the mean product of *deviations*."),
         "N of the real rows for both": (of_few(ROOT, other=lambda x, y: centred(x) / (len(y) - 1) ** 0.5),
@@ -572,7 +580,7 @@ def probe_intercept(answer, rng):
     value, error = answer(x, 3 - 2 * x + 0.3 * rng.normal(n, dtype=torch.float64))
     far = 10 + rng.uniform(2 * n, dtype=torch.float64)
     far_value, far_error = answer(far, rng.normal(2 * n, dtype=torch.float64))
-    exact_value, exact_error = answer(x, 0.7 + 5 * x)
+    exact_value, exact_error = answer(x, 0.5 + rng.uniform(dtype=torch.float64) + 5 * x)
     small_value, small_error = answer(x / 1000, 0.2 + x + 0.1 * rng.normal(n, dtype=torch.float64))
     return {
         "intercept": number(value), "standard error": number(error),
@@ -754,7 +762,8 @@ def crowds(rng, n):
     The fakes are the corners of a simplex, each as far from every other; the real rows, two for each, lie about its axis.
     """
     turn = torch.linalg.qr(rng.normal(n, n, dtype=torch.float64)).Q
-    corners = 5 * torch.eye(n, dtype=torch.float64, device=rng.device)
+    size = 4 + 2 * rng.uniform(dtype=torch.float64)
+    corners = size * torch.eye(n, dtype=torch.float64, device=rng.device)
     towards = (0.5 + rng.uniform(dtype=torch.float64)) * torch.ones(n, dtype=torch.float64, device=rng.device)
     return torch.cat([0.4 * corners + towards, towards - 0.4 * corners]) @ turn, corners @ turn
 

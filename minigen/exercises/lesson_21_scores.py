@@ -128,6 +128,10 @@ exercise(
             edited(metrics.inception_score, "divergence.mean().exp()", "divergence.mean()"),
             "This is the mutual information, in nats. The score is its exponential, so that it can be read as a number of classes.",
         ),
+        "2 to the power": (
+            edited(metrics.inception_score, "divergence.mean().exp()", "2 ** divergence.mean()"),
+            "You raise 2 to the power of the mean KL. That would fit bits; with the natural logarithm it is in nats, and those are to base e.",
+        ),
         "exponential of each picture": (
             edited(metrics.inception_score, "divergence.mean().exp()", "divergence.exp().mean()"),
             "You take the exponential of each picture's KL, and then the mean. The mean comes first, inside.",
@@ -409,6 +413,11 @@ exercise(
             balls(reach=lambda points, others, k: torch.cdist(others, others).topk(k + 1, largest=False).values[:, 1:].mean(1)),
             "Your radius is the mean distance to the k nearest. It should reach to the k-th of them.",
         ),
+        "mean of the k nearest and itself": (
+            balls(reach=lambda points, others, k: torch.cdist(others, others).topk(k + 1, largest=False).values.mean(1)),
+            "Your radius is the mean of the k + 1 smallest distances, the 0 to itself among them. It should reach to the k-th nearest of the "
+            "others.",
+        ),
     },
     accepts=[by_loops, with_topk, balls()],
     equivalents={
@@ -473,6 +482,11 @@ exercise(
         "what is missing": (
             lambda real, fake, k=3: (1 - within(fake, real, k), 1 - within(real, fake, k)),
             "These are the shares *outside* of the balls. Precision and recall are larger when the fakes are better.",
+        ),
+        "recall as 1 − precision": (
+            lambda real, fake, k=3: (within(fake, real, k), 1 - within(fake, real, k)),
+            "Your recall is what is missing from the precision. It is a question of its own: which share of the *real* pictures lies in the balls "
+            "around the fakes? Both can be large, or both small.",
         ),
         "numbers for shares": (
             lambda real, fake, k=3: (len(fake) * within(fake, real, k), len(real) * within(real, fake, k)),

@@ -12,7 +12,7 @@ from minigen.course.agree import Result, agree, judged
 from minigen.course.catalogue import Exercise
 from minigen.course.diagnose import named
 from minigen.course.runs import reference, result
-from minigen.grade.inside.frame import Malformed, Status, decode
+from minigen.grade.inside.frame import Frame, Malformed, Status, decode
 from minigen.grade.inside.zygote import CLOCK_OVER, CPU_OVER, ENDED, MEMORY_OVER, OUTPUT_OVER
 from minigen.grade.sandbox import Ended
 from minigen.grade.task import names
@@ -94,7 +94,7 @@ def mark(exercise: Exercise, drawn: tuple[int, ...], ended: Ended, source: str) 
         return Mark(Outcome.MALFORMED, message=said, **more)
     words = names(exercise, drawn)
     draws = [{words[i]: value for i, value in values.items()} for values in frame.draws]
-    return _compared(exercise, drawn, draws, frame.modified, source, more)
+    return _compared(exercise, drawn, draws, frame, source, more)
 
 
 def _worth(outcome: Outcome, message: str) -> tuple[Outcome, float, None, str]:
@@ -105,20 +105,22 @@ def _compared(
     exercise: Exercise,
     drawn: tuple[int, ...],
     draws: list[dict[str, Tensor]],
-    modified: bool,
+    frame: Frame,
     source: str,
     more: dict,
 ) -> Mark:
     wanted = [reference(exercise, seed) for seed in drawn]
+    other = {"an argument"} if frame.modified else set()
     seen = [
-        Observation(values=values, modified=w.modified ^ {"an argument"} if modified else set(w.modified))
+        Observation(values=values, modified=w.modified ^ other)
         for values, w in zip(draws, wanted, strict=True)
     ]
     mine, theirs = [judged(s, exercise.judge) for s in seen], [result(exercise, w) for w in wanted]
-    if all(agree(m, t, exercise.tolerance) for m, t in zip(mine, theirs, strict=True)):
+    same = all(agree(m, t, exercise.tolerance) for m, t in zip(mine, theirs, strict=True))
+    if same and not frame.other_kind:
         return Mark(Outcome.RIGHT, exercise.points, **more)
     said, mistake = named(exercise, source, mine, drawn) or (
-        _facts(exercise, seen, mine, wanted, theirs),
+        frame.message if frame.other_kind else _facts(exercise, seen, mine, wanted, theirs),
         None,
     )
     return Mark(Outcome.WRONG, 0, mistake, said, **more)

@@ -1,64 +1,39 @@
 """Results as pages for people: a feedback page for each submission, and one page about the class."""
 
 import base64
+import contextlib
 import hashlib
-import statistics
-from collections import Counter
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from minigen.course.catalogue import exercises
-from minigen.grade.exports import Record, plain
-from minigen.grade.mark import Outcome
+from minigen.course.script import LESSONS
+from minigen.grade.overview import overview
+from minigen.grade.record import Counts, Record, needs_person
+from minigen.grade.text import MEANING, visible
 
 TEMPLATES = Path(__file__).parent / "templates"
+SIGNS = {"right": "✓", "not attempted": "–", "infrastructure": "…"}  # ✗ for every other outcome
 
 
-def feedback(record: Record) -> str:
-    """The page of one submission. What the learner's code said is shown as text, and as nothing else."""
-    title = f"Lesson {record['lesson'].replace('_', ' ')}" if record["lesson"] else ""
-    return _page("feedback.html", record=record, title=title)
+def feedback(record: Record, counts: Counts | None = None) -> str:
+    """The page of one submission. What the learner's code said is shown as text, and as nothing else.
+
+    counts: what counts of all that this student handed in for the lesson.
+    """
+    right = [e for e in record["exercises"] if e["outcome"] == "right"]
+    still = [e for e in record["exercises"] if e["outcome"] != "right"]
+    return _page(
+        "feedback.html", record=record, counts=counts, right=right, still=still, person=needs_person(record)
+    )
 
 
-def class_page(records: list[Record]) -> str:
-    """The page about the class: points, the share right of each exercise, and the mistakes by their share."""
-    names = sorted({r["lesson"] for r in records if r["lesson"]})
-    lessons = [_lesson(name, [r for r in records if r["lesson"] == name]) for name in names]
-    return _page("class.html", total=len(records), lessons=lessons, records=records)
-
-
-def _lesson(name: str, records: list[Record]) -> dict[str, Any]:
-    """What the page says of one lesson. Shares are of all its submissions, in whole per cent."""
-    scores = [r["score"] for r in records]
-    marks = {e: [m for r in records for m in r["exercises"] if m["id"] == e.id] for e in exercises(name)}
-
-    def share(count: int) -> int:
-        return round(100 * count / len(records))
-
-    outcomes = {e: Counter(m["outcome"] for m in found).most_common() for e, found in marks.items() if found}
-    mistakes = Counter((e, m["mistake"]) for e, found in marks.items() for m in found if m["mistake"])
-    return {
-        "name": name,
-        "total": len(records),
-        "mean": statistics.fmean(scores),
-        "median": statistics.median(scores),
-        "most": max(r["max_score"] for r in records),
-        "refused": sum(1 for r in records if r["refused"]),
-        "person": sum(1 for r in records if r["outcome"] == Outcome.INFRASTRUCTURE),
-        "distribution": sorted(Counter(scores).items(), reverse=True),
-        "exercises": [
-            (e.title, e.id, share(dict(counts).get(Outcome.RIGHT, 0)),
-             [(share(n), outcome) for outcome, n in counts if outcome != Outcome.RIGHT])
-            for e, counts in outcomes.items()
-        ],
-        "mistakes": [
-            (share(n), e.id, mistake, {m.name: m.why for m in e.mistakes}.get(mistake, ""))
-            for (e, mistake), n in mistakes.most_common()
-        ],
-    }  # fmt: skip
+def class_page(records: Iterable[Record]) -> str:
+    """The page about the class, the wrong ideas first. records: can be iterated several times."""
+    return _page("class.html", view=overview(records))
 
 
 def _page(template: str, **values: Any) -> str:
@@ -68,13 +43,24 @@ def _page(template: str, **values: Any) -> str:
 @cache
 def _environment() -> Environment:
     made = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8").replace("<", "")
-    made.filters |= {"visible": _visible, "number": lambda value: f"{value:g}"}
-    made.globals["style"] = _Style(style)
+    made.filters |= {"visible": visible, "number": lambda value: f"{value:g}", "many": lambda n: f"{n:,}"}
+    made.filters |= {"lesson": title, "sign": lambda outcome: SIGNS.get(outcome, "✗")}
+    made.globals["style"], made.globals["meaning"] = _Style(style), MEANING
     made.globals["style_hash"] = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return made
+
+
+@cache
+def title(lesson: str) -> str:
+    """What a lesson calls itself in its first heading: 13 · Variational autoencoders."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = (LESSONS / f"{lesson}.py").read_text(encoding="utf-8").splitlines()
+        return next(line[4:] for line in lines if line.startswith("# # "))
+    return lesson
 
 
 class _Style(str):
@@ -82,8 +68,3 @@ class _Style(str):
 
     def __html__(self) -> str:
         return self
-
-
-def _visible(text: str) -> str:
-    """A stranger's text line by line, without characters that steer what shows it."""
-    return "\n".join(plain(line) for line in text.expandtabs(4).split("\n"))

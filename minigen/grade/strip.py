@@ -6,6 +6,7 @@ while a module is imported, as a class that derives from it, goes too, and so on
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -20,13 +21,25 @@ def without(module: str, name: str) -> dict[str, str]:
 
     module: as in "minigen.vae".  Comments are gone as well.
     """
-    trees = {key: ast.parse(text) for key, text in sources().items()}
-    gone = {(module, name)}
-    while lost := {place for key, tree in trees.items() for place in _prune(key, tree, gone)} - gone:
+    texts, trees, gone = sources(), {}, {(module, name)}
+    lost = gone
+    while lost:
+        touched = [key for key, text in texts.items() if any(name in text for _, name in lost)]
+        trees |= {key: ast.parse(texts[key]) for key in touched if key not in trees}
+        lost = {place for key, tree in trees.items() for place in _prune(key, tree, gone)} - gone
         gone |= lost
-    return {key: LAZY + ast.unparse(tree) for key, tree in trees.items()}
+    return {
+        key: LAZY + ast.unparse(trees[key]) if key in trees else _bare(text) for key, text in texts.items()
+    }
 
 
+@cache
+def _bare(source: str) -> str:
+    """A module as it is, without its comments."""
+    return LAZY + ast.unparse(ast.parse(source))
+
+
+@cache
 def sources() -> dict[str, str]:
     """{module: its source} of the parts of the library that a sandbox may hold."""
     found = {}

@@ -8,9 +8,10 @@ from typing import Any
 
 from minigen.course.catalogue import Exercise
 from minigen.course.runs import reference
-from minigen.course.script import LESSONS, read
+from minigen.course.script import LESSONS, Lesson, read
 from minigen.grade.strip import without
 from minigen.probing.cells import binds, names_used
+from minigen.probing.kinds import kinds
 
 OURS = ("minigen.course", "minigen.exercises")  # what lessons import from there is not for a sandbox
 
@@ -20,18 +21,19 @@ def task(exercise: Exercise, seeds: tuple[int, ...]) -> dict[str, Any]:
     """What a sandbox needs to run answers to an exercise on the inputs of these seeds: JSON values."""
     target = exercise.target
     runs = [reference(exercise, seed) for seed in seeds]
-    library = without(target.__module__, target.__name__)
+    library, imports = without(target.__module__, target.__name__), setup(exercise)
     return {
         "id": exercise.id,
         "kind": "class" if isinstance(target, type) else "function",
         "sources": library,
-        "foreign": foreign([*library.values(), *setup(exercise)]),
-        "setup": setup(exercise),
+        "foreign": foreign([*library.values(), *imports]),
+        "setup": imports,
         "probe": probe_source(exercise),
         "probe_name": exercise.probe.__name__,
         "signature": signature(exercise),
         "names": names(exercise, seeds),
         "modified": [sorted(run.modified) for run in runs],
+        "kinds": kinds(runs[0]),
     }
 
 
@@ -43,7 +45,7 @@ def names(exercise: Exercise, seeds: tuple[int, ...]) -> list[str]:
 def setup(exercise: Exercise) -> list[str]:
     """The import statements of our lesson that stand before the exercise."""
     found = []
-    for cell in read(LESSONS / f"{exercise.lesson}.py").cells:
+    for cell in _lesson(exercise.lesson).cells:
         if cell.exercise is exercise:
             break
         for statement in [] if cell.kind in ("markdown", "check") else ast.parse(cell.source).body:
@@ -53,15 +55,26 @@ def setup(exercise: Exercise) -> list[str]:
     return found
 
 
+@cache
+def _lesson(name: str) -> Lesson:
+    return read(LESSONS / f"{name}.py")
+
+
 def foreign(sources: list[str]) -> list[str]:
     """The modules of other packages that sources import, which take long and hold no answer."""
+    found = set().union(*map(_imported, sources))
+    return sorted(name for name in found if name.split(".")[0] not in ("minigen", "__future__"))
+
+
+@cache
+def _imported(source: str) -> frozenset[str]:
     found = set()
-    for statement in (s for source in sources for s in ast.parse(source).body):
+    for statement in ast.parse(source).body:
         if isinstance(statement, ast.Import):
             found |= {name.name for name in statement.names}
         elif isinstance(statement, ast.ImportFrom) and statement.module:
             found.add(statement.module)
-    return sorted(name for name in found if name.split(".")[0] not in ("minigen", "__future__"))
+    return frozenset(found)
 
 
 def _one_by_one(statement: ast.Import | ast.ImportFrom) -> list[ast.stmt]:

@@ -33,12 +33,15 @@ def code_objects(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def binds(statement: ast.stmt) -> set[str]:
-    """The names that a top-level statement binds."""
+    """The names that a top-level statement binds, which those of a comprehension's own are not."""
     if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
         return {statement.name}
     if isinstance(statement, (ast.Import, ast.ImportFrom)):
         return {(a.asname or a.name).split(".")[0] for a in statement.names}
-    return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    loops = [part for part in ast.walk(statement) if isinstance(part, ast.comprehension)]
+    own = {id(name) for loop in loops for name in ast.walk(loop.target)}
+    names = (n for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+    return {n.id for n in names if id(n) not in own}
 
 
 def bound(source: str) -> set[str]:

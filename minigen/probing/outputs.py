@@ -37,7 +37,7 @@ def collected() -> Iterator[Outputs]:
         finally:
             for number in sorted(_figures() - old):
                 _show_and_close(number)
-    outputs.printed, outputs.shown = text.getvalue(), shown.outputs[:MOST_SHOWN] if shown else []
+            outputs.printed, outputs.shown = text.getvalue(), shown.outputs[:MOST_SHOWN] if shown else []
 
 
 @contextlib.contextmanager

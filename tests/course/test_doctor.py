@@ -96,9 +96,9 @@ def test_bubblewrap_counts_only_when_it_can_build_its_walls(monkeypatch, tmp_pat
     bwrap = tmp_path / "bwrap"
     bwrap.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2; exit 1\n")
     bwrap.chmod(0o755)
-    assert doctor.sandbox().state == "optional" and "uid map: Permission denied" in doctor.sandbox().found
+    assert doctor.sandbox().state == "optional" and "Permission denied" in doctor.sandbox().found
     bwrap.write_text("#!/bin/sh\nexit 0\n")
-    assert doctor.sandbox() == doctor.Finding("sandbox", "ok", str(bwrap))
+    assert doctor.sandbox().state == "optional"  # what only looks like it is not believed
 
 
 def test_the_browser_is_the_first_chromium_on_the_path(monkeypatch, tmp_path):

@@ -16,6 +16,7 @@ import pytest
 
 from minigen.course import doctor
 from minigen.course.script import LESSONS, SOLUTIONS
+from minigen.grade.gradebook import Gradebook
 
 SOLVED = (SOLUTIONS / "00_start_here.ipynb").read_bytes()
 TILE = "def tile(images, columns): return images"
@@ -106,7 +107,7 @@ def test_one_bad_submission_never_stops_the_others(tmp_path):
     assert again.stdout == run.stdout  # from the gradebook
 
 
-@pytest.mark.parametrize("victim", ["grader", "worker", "zygote"])
+@pytest.mark.parametrize("victim", ["grader", "fork server", "worker", "zygote"])
 def test_a_killed_batch_goes_on_without_losing_or_repeating_anything(tmp_path, victim):
     slow = instead("import time\ntime.sleep(1.5)\ndef tile(images, columns): return images")
     folder = hand_in(tmp_path / "class", **{f"s{i:02}": SOLVED if i % 6 else slow for i in range(20)})
@@ -114,13 +115,14 @@ def test_a_killed_batch_goes_on_without_losing_or_repeating_anything(tmp_path, v
     process = subprocess.Popen(
         command(folder, out, "--jobs", "1"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    while not results(out):  # the first sixteen are done, four are left
+    while len(results(out)) < 2:  # the first comes alone, and then more than one are at work
         assert process.poll() is None, process.stdout.read()
         time.sleep(0.05)
     children = psutil.Process(process.pid).children(recursive=True)
     targets = {"grader": [process.pid]}
     targets["zygote"] = [p.pid for p in children if "inside.zygote" in typed(p)]
-    targets["worker"] = [p.pid for p in children if "spawn_main" in typed(p)]
+    server, *forks = [p.pid for p in children if "forkserver" in typed(p)]
+    targets |= {"fork server": [server], "worker": forks}
     assert targets[victim]
     for pid in targets[victim]:
         os.kill(pid, signal.SIGKILL)
@@ -138,6 +140,21 @@ def test_a_killed_batch_goes_on_without_losing_or_repeating_anything(tmp_path, v
     while time.monotonic() < deadline and any(map(running, children)):
         time.sleep(0.1)
     assert not any(map(running, children))
+
+
+def test_two_commands_never_write_one_gradebook(tmp_path):
+    folder = hand_in(tmp_path / "class", ada=SOLVED)
+    with Gradebook(tmp_path / "out" / "grades.sqlite"):
+        run = subprocess.run(command(folder, tmp_path / "out"), capture_output=True, text=True)
+    assert run.returncode == 2 and "another minigen is grading into" in run.stderr
+    assert run.stderr.count("\n") == 1
+
+
+def test_more_processes_than_the_memory_is_enough_for_are_refused(tmp_path):
+    folder = hand_in(tmp_path / "class", ada=SOLVED)
+    much = ["--jobs", "4", "--memory", "10000000"]
+    run = subprocess.run(command(folder, tmp_path / "out", *much), capture_output=True, text=True)
+    assert run.returncode == 2 and "--jobs 4 is too many" in run.stderr
 
 
 def test_grading_again_elsewhere_gives_the_same_grades(tmp_path):

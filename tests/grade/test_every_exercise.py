@@ -1,18 +1,43 @@
 """Every exercise of the catalogue, in the sandbox: right answers earn all, anything else nothing."""
 
 import ast
+import collections
+import inspect
+import itertools
 import json
 import sys
+from dataclasses import replace
 
 import pytest
+import torch
 
-from minigen.course.catalogue import exercises
+from minigen.course.agree import close
+from minigen.course.catalogue import exercises, find
+from minigen.course.runs import reference, result
 from minigen.course.source import text
-from minigen.grade.mark import Outcome, seeds
+from minigen.grade.inside.frame import Frame, Status, encode
+from minigen.grade.inside.zygote import ENDED
+from minigen.grade.mark import Outcome, mark, seeds
+from minigen.grade.sandbox import Ended
 from minigen.grade.strip import without
-from minigen.grade.task import task
-from minigen.probing.cells import names_used
+from minigen.grade.task import names, task
+from minigen.probing.cells import helpers, names_used
 
+BATCHES = 8  # secrets with which the inputs are drawn
+FIXED = {  # values of a probe that are the same for all inputs, by what they show; others decide
+    "from_levels": {"darkest, middle and brightest": "the ends of the range are given levels"},
+    "psnr": {"infinite for equal pictures": "a flag"},
+    "reparameterize": {"z for σ² = 4 and σ² = 9": "two spreads that a sign or a root cannot hide in"},
+    "intercept": {"standard error of an exact line": "it is 0"},
+    "fid_infinity": {
+        "the same generator gives the same": "a flag",
+        "another generator gives another": "a flag",
+    },
+    "inception_score": {"one part: deviation": "it is 0"},
+    "share_within": {
+        "some of them on the border": "points that lie exactly on a border, whose share is known"
+    },
+}
 RUN = [e for e in exercises() if e.kind != "predict"]
 each = pytest.mark.parametrize("exercise", RUN, ids=lambda e: e.id)
 CONSTANT = "import torch\ndef {0}(*a, **k): return torch.{1}(3, 4)\n"
@@ -36,15 +61,107 @@ def test_the_stub_earns_nothing(exercise, marked):
     mark = marked(exercise, exercise.stub)
     assert mark.points == 0
     assert mark.outcome is (Outcome.WRONG if exercise.repair else Outcome.NOT_ATTEMPTED)
+    assert mark.mistake == (exercise.repair and exercise.repair.name)
 
 
 @each
-def test_a_known_mistake_is_named(exercise, marked):
+def test_known_mistakes_are_named(exercise, marked):
+    submissions = list(itertools.islice(wrong_answers(exercise), 2))
+    assert len(submissions) == 2
+    for mistake, answer, others in submissions:
+        mark = marked(exercise, answer, others)
+        assert (mark.outcome, mark.mistake, mark.points) == (Outcome.WRONG, mistake, 0), mark.message
+
+
+def wrong_answers(exercise):
+    """(known mistake, source of the answer, other cells with what it needs), as a learner would type them."""
     known = vars(sys.modules[exercise.target.__module__])
-    typed = [m for m in exercise.mistakes if text(m.answer).startswith(("def ", "class "))]
-    for mistake in [m for m in typed if names_used(text(m.answer)) <= known.keys()][:2]:
-        mark = marked(exercise, source(exercise, mistake.answer))
-        assert (mark.outcome, mark.mistake, mark.points) == (Outcome.WRONG, mistake.name, 0), mark.message
+    for mistake in exercise.mistakes:
+        typed = text(mistake.answer)
+        if typed.startswith(("def ", "class ")) and names_used(typed) <= known.keys():
+            yield mistake.name, source(exercise, mistake.answer), []
+    right, *cells = Rightly(exercise).cells()
+    for name, expression in declared(exercise).items():
+        answer = f"{exercise.id} = {ast.unparse(Rightly(exercise).visit(expression))}"
+        if not names_used("\n".join([*helpers(answer, cells, {}), answer])) & {"edited", "lesson"}:
+            yield name, answer, [right, *cells]
+
+
+def declared(exercise):
+    """{known mistake: the expression of its answer} where the exercise is declared."""
+    module = sys.modules[exercise.probe.__module__]
+    for statement in ast.parse(inspect.getsource(module)).body:
+        fields = {k.arg: k.value for k in getattr(getattr(statement, "value", None), "keywords", [])}
+        if "mistakes" in fields and eval(ast.unparse(fields["target"]), vars(module)) is exercise.target:
+            pairs = zip(fields["mistakes"].keys, fields["mistakes"].values, strict=True)
+            return {k.value: v.elts[0] for k, v in pairs if k is not None and isinstance(v, ast.Tuple)}
+    raise ValueError(f"{exercise.id} is declared nowhere in {module.__name__}")
+
+
+class Rightly(ast.NodeTransformer):
+    """Writes `rightly` where the file of an exercise takes the target from the library, which lacks it."""
+
+    def __init__(self, exercise):
+        self.exercise = exercise
+
+    def visit_Attribute(self, node):
+        if node.attr == self.exercise.id and isinstance(node.value, ast.Name):
+            return ast.Name("rightly", ast.Load())
+        return self.generic_visit(node)
+
+    def cells(self):
+        """The right answer under that name, and all that the file of the exercise defines."""
+        right = ast.parse(self.exercise.solution)
+        right.body[0].name = "rightly"
+        module = ast.parse(inspect.getsource(sys.modules[self.exercise.probe.__module__]))
+        kept = [self.visit(s) for s in module.body if not isinstance(s, ast.Expr)]
+        return [ast.unparse(right), *map(ast.unparse, kept)]
+
+
+def batches(exercise):
+    """What the right answer gives on the inputs of some batches: a list of results for each."""
+    for i in range(BATCHES):
+        yield [result(exercise, reference(exercise, seed)) for seed in seeds(b"%d" % i, exercise)]
+
+
+def fixed(exercise):
+    """The names of the values that are the same on all inputs of most batches."""
+    found = collections.Counter()
+    for first, *rest in batches(exercise):
+        for name, value in first.values.items():
+            found[name] += all(close(r.values[name], value, exercise.tolerance) for r in rest)
+    return {name for name, count in found.items() if count > BATCHES / 2}
+
+
+@each
+def test_every_value_moves_with_the_inputs_by_more_than_the_tolerance(exercise):
+    assert fixed(exercise) == set(FIXED.get(exercise.id, {}))
+
+
+@each
+def test_right_values_of_other_inputs_earn_nothing(exercise):
+    """Not even when each is in its place: so nobody can know them before the batch is graded."""
+    drawn, others = seeds(b"this batch", exercise), seeds(b"another", exercise)
+    for learned, earned in (drawn, exercise.points), (others, 0), (drawn[:1] * len(drawn), 0):
+        mark = remembered(exercise, drawn, learned)
+        assert mark.points == earned, (learned, mark)
+
+
+def remembered(exercise, drawn, learned):
+    """The mark of an answer that gives what is right on the inputs that were learned, whatever it gets."""
+    words = names(exercise, drawn)
+    runs = [reference(exercise, seed).values for seed in learned]
+    frame = Frame(Status.VALUES, draws=[{words.index(n): v for n, v in run.items()} for run in runs])
+    return mark(exercise, drawn, Ended(ENDED, 0, 0.0, 0.0, encode(frame)), "")
+
+
+def test_a_value_that_does_not_move_is_noticed():
+    def probe(answer, rng):
+        return exercise.probe(answer, rng) | {"given": torch.ones(3), "shape": torch.ones(rng.size(2, 9))}
+
+    exercise = find("slerp")
+    assert fixed(exercise) == set()
+    assert fixed(replace(exercise, probe=probe)) == {"given"}
 
 
 @each

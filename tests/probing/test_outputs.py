@@ -61,3 +61,10 @@ def test_a_figure_of_the_caller_stays_open():
         pyplot.figure()
     assert pyplot.get_fignums() == [mine.number]
     pyplot.close(mine)
+
+
+def test_what_was_printed_before_an_error_is_kept():
+    with pytest.raises(ZeroDivisionError), collected() as kept:
+        print("so far")
+        raise ZeroDivisionError
+    assert kept.printed == "so far\n"

@@ -49,11 +49,13 @@ class Frame:
     modified: bool = False  # whether the answer changed other inputs in place than the library's does
     message: str = ""
     printed: str = ""
+    other_kind: bool = False  # whether it gave back another kind of thing; then message says which
 
 
 def encode(frame: Frame) -> bytes:
     """The bytes of a frame.  Raises ValueError for a tensor that has no place in one."""
-    parts = [MAGIC, struct.pack("<BBB", frame.status, frame.modified, len(frame.draws))]
+    flags = frame.modified | frame.other_kind << 1
+    parts = [MAGIC, struct.pack("<BBB", frame.status, flags, len(frame.draws))]
     for values in frame.draws:
         parts.append(struct.pack("<H", len(values)))
         for index, value in values.items():
@@ -77,10 +79,10 @@ def decode(data: bytes, names: int) -> Frame:
     reader = _Reader(data)
     if reader.take(4) != MAGIC:
         raise Malformed("it does not begin as a frame does")
-    status, modified, draws = reader.unpack("<BBB")
+    status, flags, draws = reader.unpack("<BBB")
     if status not in list(Status):
         raise Malformed(f"there is no status {status}")
-    frame = Frame(Status(status), modified=bool(modified))
+    frame = Frame(Status(status), modified=bool(flags & 1), other_kind=bool(flags & 2))
     for _ in range(draws):
         values: dict[int, Tensor] = {}
         (count,) = reader.unpack("<H")

@@ -5,6 +5,7 @@ memory shared with other processes, locks, and whatever kernels learn in future.
 """
 
 import errno
+import os
 import tempfile
 
 ALLOWED = """
@@ -24,17 +25,28 @@ rseq getcpu prctl sched_getaffinity sched_getparam sched_getscheduler sched_geta
 sched_get_priority_min getpriority getrlimit setrlimit prlimit64 getrusage times sysinfo uname getrandom
 capget
 """
+TO_WRITE = """
+open openat openat2 creat mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 truncate ftruncate
+fallocate utimensat
+"""
+CHANGES = os.O_ACCMODE | os.O_CREAT | os.O_TRUNC | 0x400000  # flags of open; the last makes a nameless file
 NAMESPACES = 0x7E020080  # the flags of clone that make a namespace
 OF_DESCRIPTORS = (0, 1, 2, 3, 4, 1030, 1031, 1032)  # fcntl: copies, flags, sizes of pipes; no locks
 OF_FILES = (0x5401, 0x541B, 0x5421, 0x5450, 0x5451)  # ioctl: is it a terminal, bytes to read, close on exec
 
 
-def program() -> bytes:
-    """The instructions.  Raises OSError where libseccomp is missing."""
+def program(writes: bool) -> bytes:
+    """The instructions.  writes: whether files may be made and changed, where the wall lets them.
+
+    Raises OSError where libseccomp is missing.
+    """
     import pyseccomp as seccomp  # here: only where a sandbox is made need libseccomp be installed
 
     rules = seccomp.SyscallFilter(seccomp.ERRNO(errno.ENOSYS))
-    for name in ALLOWED.split():
+    if not writes:
+        for name, place in ("open", 1), ("openat", 2):
+            rules.add_rule(seccomp.ALLOW, name, seccomp.Arg(place, seccomp.MASKED_EQ, CHANGES, 0))
+    for name in sorted(set(ALLOWED.split()) - (set() if writes else set(TO_WRITE.split()))):
         try:
             rules.add_rule(seccomp.ALLOW, seccomp.resolve_syscall(seccomp.Arch.NATIVE, name))
         except (ValueError, OSError):

@@ -17,6 +17,7 @@ class Prepared:
     signature: inspect.Signature
     names: list[str]
     modified: list[list[str]]
+    kinds: list[dict[str, Any]]
     namespace: dict[str, Any]
 
 
@@ -33,13 +34,14 @@ def prepare(task: dict[str, Any]) -> Prepared:
     exec(compile(task["signature"], "<signature>", "exec"), helpers)
     return Prepared(
         task["id"], task["kind"], helpers[task["probe_name"]], inspect.signature(helpers["signature"]),
-        task["names"], task["modified"], namespace,
+        task["names"], task["modified"], task["kinds"], namespace,
     )  # fmt: skip
 
 
 def attempt(task: Prepared, job: dict[str, Any]) -> Frame:
     """Runs the learner's cells, then the probe on what they define, once for each seed."""
     from minigen.probing.cells import helpers, plain, run_cell
+    from minigen.probing.kinds import returned
     from minigen.probing.observe import observe
     from minigen.probing.outputs import collected
     from minigen.probing.trace import last_line, words
@@ -67,7 +69,7 @@ def attempt(task: Prepared, job: dict[str, Any]) -> Frame:
     if not callable(answer) or isinstance(answer, type) != (task.kind == "class"):
         kind = type(answer).__name__
         return Frame(Status.WRONG_KIND, message=f"{task.id} should be a {task.kind}; it is of type {kind}")
-    frame = Frame(Status.VALUES)
+    frame = Frame(Status.VALUES, printed=outputs.printed)
     for seed, expected in zip(job["seeds"], task.modified, strict=True):
         seen = observe(task.probe, answer, task.signature, seed, device="cpu", seconds=None)
         frame.printed = frame.printed or seen.outputs.printed
@@ -77,6 +79,8 @@ def attempt(task: Prepared, job: dict[str, Any]) -> Frame:
             return Frame(Status.NOT_ATTEMPTED, message=said(seen.error, answer))
         if seen.error is not None:
             return Frame(Status.RAISED, message=said(seen.error, answer), printed=frame.printed)
+        if not frame.draws and (kind := returned(seen, task.kinds)):
+            frame.other_kind, frame.message = True, kind
         frame.modified |= sorted(seen.modified) != expected
         frame.draws.append({task.names.index(n): v for n, v in seen.values.items() if n in task.names})
     return frame

@@ -1,4 +1,4 @@
-"""The process inside the outer wall: it imports what a run needs once, and forks a process for each run.
+"""The process that imports what a run needs once, and forks a process for each run.
 
 It reads tasks and runs from its standard input and answers on its standard output, and never runs a learner's
 code itself. A task (one exercise) is prepared in a fork, which then forks again for each run: so neither
@@ -25,10 +25,11 @@ from . import frame, trial, wall
 TICK = 0.03  # seconds between two looks at what a run uses
 PAGE = os.sysconf("SC_PAGE_SIZE")
 CLOCK = os.sysconf("SC_CLK_TCK")
-ENDED, CLOCK_OVER, CPU_OVER, MEMORY_OVER, OUTPUT_OVER = range(5)  # how a run ended, as the zygote saw it
+ENDED, CLOCK_OVER, CPU_OVER, MEMORY_OVER, OUTPUT_OVER, NO_WALL = range(6)  # how a run ended, as seen here
+HEAD = "<Bbff"  # before what a run said: how it ended, its exit status, processor seconds, seconds
 
 
-def main() -> None:
+def main(tier: str) -> None:
     """Serves until its input ends."""
     control, out = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -36,15 +37,19 @@ def main() -> None:
         os.dup2(nothing, stream)
     program = _receive(control)  # of seccomp: libseccomp is not in here
     _warm_up()
-    _send(out, b"ready")
+    wall.adopt_orphans()
+    tried = _run(lambda: frame.Frame(frame.Status.VALUES), tier, wall.Limits(), program, ())
+    _send(out, b"ready" if tried[0] == ENDED else tried)  # an empty run: the wall stands, or why not
     while message := _receive(control):
         task = json.loads(message)
         for name in task["foreign"]:  # here, where the next exercise finds them too
-            importlib.import_module(name)
+            with contextlib.suppress(ImportError):  # who needs it says so
+                importlib.import_module(name)
         if child := os.fork():
             os.waitpid(child, 0)
         else:
-            _serve(task, program, control, out)
+            wall.adopt_orphans()
+            _serve(task, tier, program, control, out)
             os._exit(0)
 
 
@@ -62,7 +67,7 @@ def _warm_up() -> None:
     torch.distributions.Normal(0.0, 1.0).sample()
 
 
-def _serve(task: dict[str, Any], program: bytes, control: int, out: int) -> None:
+def _serve(task: dict[str, Any], tier: str, program: bytes, control: int, out: int) -> None:
     """All runs of one exercise, until an empty message."""
     sys.meta_path.insert(0, Sources(task["sources"]))
     try:
@@ -74,7 +79,8 @@ def _serve(task: dict[str, Any], program: bytes, control: int, out: int) -> None
     while message := _receive(control):
         job = json.loads(message)
         limits = wall.Limits(**job["limits"])
-        _send(out, _run(functools.partial(trial.attempt, prepared, job), limits, program, (control, out)))
+        work = functools.partial(trial.attempt, prepared, job)
+        _send(out, _run(work, tier, limits, program, (control, out)))
 
 
 class Sources(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -95,51 +101,72 @@ class Sources(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self._sources[name], f"<{name}>", "exec"), vars(module))
 
 
-def _run(work, limits: wall.Limits, program: bytes, closed: tuple[int, ...]) -> bytes:
+def _run(work, tier: str, limits: wall.Limits, program: bytes, closed: tuple[int, ...]) -> bytes:
     """Runs `work()`, which gives a frame, behind the inner wall; returns how it ended and what it said."""
     output, results = os.pipe()
     known, tell = os.pipe()
     start = time.monotonic()
     child = os.fork()
     if child == 0:
-        try:
-            for descriptor in (output, known, *closed):
-                os.close(descriptor)
-            wall.enter(limits, program, tell)
-            said = frame.encode(work())
-        except MemoryError:
-            said = frame.encode(frame.Frame(frame.Status.OUT_OF_MEMORY))
-        except BaseException as error:
-            said = frame.encode(frame.Frame(frame.Status.RAISED, message=f"{type(error).__name__}: {error}"))
-        while said:
-            said = said[os.write(results, said) :]
-        os._exit(0)
+        for descriptor in (output, known, *closed):
+            os.close(descriptor)
+        _behind_the_wall(work, tier, limits, program, tell, results)
     os.close(results), os.close(tell)
-    first = struct.unpack("<i", os.read(known, 4) or b"\0\0\0\0")[0]  # the first process behind the wall
+    first = struct.unpack("<i", _exactly(known, 4) or b"\0\0\0\0")[0]  # the first process behind the wall
+    stands = _exactly(known, 1) == b"!"
     os.close(known)
-    own, said, ended, cpu = _private(os.getpid()), bytearray(), ENDED, 0.0
-    while ended == ENDED:
-        if select.select([output], [], [], TICK)[0]:
-            part = os.read(output, 1 << 16)
-            if not part:
-                break
-            said += part
-        used, memory = _used(child, own)
-        cpu = max(cpu, used)
-        if len(said) > limits.output:
-            ended = OUTPUT_OVER
-        elif memory > limits.memory * wall.MB:
-            ended = MEMORY_OVER
-        elif cpu > limits.cpu:
-            ended = CPU_OVER
-        elif time.monotonic() - start > limits.seconds:
-            ended = CLOCK_OVER
+    ended, cpu, said = _watched(child, output, limits, start)
     os.close(output)
     _kill(first or child)  # all behind the wall die with the first; the child, which waits for it, then ends
     _, status = os.waitpid(child, 0)
+    if tier == "uid":
+        wall.end_all_of(wall.user_of(os.getpid()))
     code = os.waitstatus_to_exitcode(status)
-    head = struct.pack("<Bbff", ended, max(-127, min(127, code)), cpu, time.monotonic() - start)
-    return head + (bytes(said) if ended == ENDED else b"")
+    ended = ended if stands else NO_WALL
+    head = struct.pack(HEAD, ended, max(-127, min(127, code)), cpu, time.monotonic() - start)
+    return head + (said if ended in (ENDED, NO_WALL) else b"")
+
+
+def _behind_the_wall(work, tier: str, limits: wall.Limits, program: bytes, tell: int, results: int) -> None:
+    """In the fork: does the work and writes its frame.  Never returns."""
+    try:
+        wall.enter(tier, limits, program, tell)
+        said = frame.encode(work())
+    except MemoryError:
+        said = frame.encode(frame.Frame(frame.Status.OUT_OF_MEMORY))
+    except BaseException as error:
+        said = frame.encode(frame.Frame(frame.Status.RAISED, message=f"{type(error).__name__}: {error}"))
+    while said:
+        said = said[os.write(results, said) :]
+    os._exit(0)
+
+
+def _watched(child: int, output: int, limits: wall.Limits, start: float) -> tuple[int, float, bytes]:
+    """Waits for the end of a run or of a limit: how it ended, the processor seconds, what it said."""
+    own, said, cpu = _private(os.getpid()), bytearray(), 0.0
+    while True:
+        if select.select([output], [], [], TICK)[0]:
+            part = os.read(output, 1 << 16)
+            if not part:
+                return ENDED, cpu, bytes(said)
+            said += part
+        elif _has_ended(child):  # and others, which it started, keep its pipe open
+            return ENDED, cpu, bytes(said)
+        used, memory = _used(child, own)
+        cpu = max(cpu, used)
+        for over, ended in (
+            (len(said) > limits.output, OUTPUT_OVER),
+            (memory > limits.memory * wall.MB, MEMORY_OVER),
+            (cpu > limits.cpu, CPU_OVER),
+            (time.monotonic() - start > limits.seconds, CLOCK_OVER),
+        ):
+            if over:
+                return ended, cpu, b""
+
+
+def _has_ended(child: int) -> bool:
+    look = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    return hasattr(os, "waitid") and os.waitid(os.P_PID, child, look) is not None
 
 
 def _used(root: int, own: int) -> tuple[float, int]:
@@ -148,7 +175,7 @@ def _used(root: int, own: int) -> tuple[float, int]:
     own: bytes that each of them shares with this process, as long as it does not write to them.
     """
     parents, table = {}, {}
-    for name in os.listdir("/proc"):
+    for name in os.listdir("/proc") if os.path.exists("/proc") else ():
         if name.isdigit():
             try:
                 with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:

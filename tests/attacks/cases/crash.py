@@ -1,6 +1,7 @@
 # tries: deny service: crashes the interpreter
-# stopped by: a process of its own
+# protections: fork
 # outcome: malformed output
+# canary: killed
 import ctypes
 
 ctypes.string_at(0)

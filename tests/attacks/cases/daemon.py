@@ -1,6 +1,7 @@
 # tries: deny service: a process that outlives its parent
-# stopped by: namespace of processes
+# protections: processes
 # outcome: wrong
+# canary: alive
 import os
 import time
 

@@ -1,6 +1,7 @@
 # tries: deny service: fills the disk
-# stopped by: limit of a file, size of the work folder
+# protections: disk, file size
 # outcome: raised
+# canary: disk
 with open("/work/x", "wb") as file:
     while True:
         file.write(b"x" * 10**6)

@@ -1,6 +1,7 @@
 # tries: deny service: fills the disk with many files
-# stopped by: size of the work folder
+# protections: disk
 # outcome: raised
+# canary: disk
 for i in range(100):
     with open(f"/work/{i}", "wb") as file:
         file.write(b"x" * 10**6)

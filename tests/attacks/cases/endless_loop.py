@@ -1,6 +1,7 @@
 # tries: deny service: never ends
-# stopped by: limit of computing
+# protections: cpu, cpu time, clock
 # outcome: timed out
+# canary: late
 while True:
     pass
 

@@ -1,9 +1,17 @@
-# tries: escape: another program
-# stopped by: system calls
+# tries: escape: another program in its place
+# protections: seccomp
 # outcome: raised
+# canary: says another program
 import os
+import sys
 
-os.execv("/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", ["x"])
+for descriptor in range(3, 64):
+    try:
+        os.set_inheritable(descriptor, True)
+    except OSError:
+        pass
+code = "import os\nfor d in range(3, 64):\n try: os.write(d, b'another' + b' program')\n except OSError: pass"
+os.execve(sys.executable, ["python", "-I", "-S", "-c", code], {})
 
 
 def reparameterize(mu, logvar, eps):

@@ -1,6 +1,7 @@
 # tries: forge the grade: ends the process with success
-# stopped by: the numbers are wanted, not the status
+# protections: outside
 # outcome: malformed output
+# canary: judge status
 import os
 
 os._exit(0)

@@ -1,6 +1,7 @@
 # tries: forge the grade: answers at exit
-# stopped by: the numbers are wanted, not the status
+# protections: outside
 # outcome: wrong
+# canary: judge status
 import atexit
 import os
 

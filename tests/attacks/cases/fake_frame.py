@@ -1,6 +1,7 @@
 # tries: forge the grade: writes a frame of zeros that says all is well
-# stopped by: numbers are compared outside
+# protections: outside
 # outcome: wrong, malformed output
+# canary: reader claims
 import os
 import struct
 

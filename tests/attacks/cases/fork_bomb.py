@@ -1,6 +1,7 @@
 # tries: deny service: starts processes without end
-# stopped by: limit of processes, limit of computing
+# protections: number of processes, cpu, cpu time, clock
 # outcome: timed out
+# canary: processes
 import os
 
 while True:

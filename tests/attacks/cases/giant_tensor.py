@@ -1,9 +1,10 @@
-# tries: deny service: one tensor of 40 GB
-# stopped by: limit of address space
+# tries: deny service: one tensor of 1.6 GB
+# protections: address space, memory
 # outcome: raised
+# canary: memory
 import torch
 
-giant = torch.ones(10**10)
+giant = torch.ones(4 * 10**8)
 
 
 def reparameterize(mu, logvar, eps):

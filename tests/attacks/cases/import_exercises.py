@@ -1,8 +1,7 @@
-# tries: find the answer: the course's own mistakes and hints
-# stopped by: not in the sandbox
+# tries: find the answer: the course's own exercises, with their targets, mistakes and hints
+# protections: strip, binds
 # outcome: raised
+# canary: right
 from minigen.exercises import lesson_13_vae
 
-
-def reparameterize(mu, logvar, eps):
-    return mu
+reparameterize = lesson_13_vae.vae.reparameterize

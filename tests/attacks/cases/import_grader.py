@@ -1,8 +1,8 @@
-# tries: find the answer: the grader's own code
-# stopped by: not in the sandbox
+# tries: find the answer: the catalogue that the grader itself compares with
+# protections: strip, binds
 # outcome: raised
-from minigen.grade import mark
+# canary: right
+import minigen.exercises.lesson_13_vae
+from minigen.course.catalogue import find
 
-
-def reparameterize(mu, logvar, eps):
-    return mu
+reparameterize = find("reparameterize").target

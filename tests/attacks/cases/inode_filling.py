@@ -1,6 +1,7 @@
 # tries: deny service: uses up the number of files
-# stopped by: number of files in the work folder
+# protections: files, disk
 # outcome: raised
+# canary: files
 for i in range(10**6):
     open(f"/work/{i}", "w").close()
 

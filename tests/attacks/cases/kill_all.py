@@ -1,6 +1,7 @@
 # tries: escape: a signal to every process
-# stopped by: namespace of processes
+# protections: processes
 # outcome: raised
+# canary: killed
 import os
 
 os.kill(-1, 9)

@@ -1,6 +1,7 @@
 # tries: escape: a signal to its own group, in which the process that started it was
-# stopped by: a session of its own
+# protections: session
 # outcome: wrong
+# canary: killed
 import os
 
 os.kill(0, 9)

@@ -1,6 +1,7 @@
 # tries: forge the grade: a frame that announces more than there is
-# stopped by: frames are checked before anything is allocated
+# protections: frame
 # outcome: malformed output
+# canary: reader allocate
 import os
 import struct
 

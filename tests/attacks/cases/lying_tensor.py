@@ -1,15 +1,15 @@
-# tries: lie: a tensor whose comparisons are always true
-# stopped by: only its numbers are sent
+# tries: lie: a tensor that agrees with whatever it is compared with
+# protections: outside
 # outcome: wrong, raised
+# canary: judge allclose
 import torch
 
 
 class Liar(torch.Tensor):
-    def __eq__(self, other):
-        return True
-
     @classmethod
     def __torch_function__(cls, f, types, args=(), kwargs=None):
+        if f is torch.allclose:
+            return True
         return super().__torch_function__(f, types, args, kwargs or {})
 
 

@@ -1,6 +1,7 @@
 # tries: deny service: asks for memory without end
-# stopped by: limit of address space
+# protections: address space, memory
 # outcome: out of memory
+# canary: memory
 hoard = []
 while True:
     hoard.append(bytearray(10**8))

@@ -1,12 +1,13 @@
 # tries: deny service: many processes with a little memory each
-# stopped by: memory of all processes together
+# protections: memory
 # outcome: out of memory
+# canary: memory
 import os
 import time
 
 for _ in range(20):
     if os.fork() == 0:
-        hoard = bytearray(200 * 10**6)
+        hoard = bytearray(100 * 10**6)
         for i in range(0, len(hoard), 4096):
             hoard[i] = 1
         time.sleep(1000)

@@ -1,6 +1,7 @@
 # tries: escape: a datagram
-# stopped by: system calls, namespace of networks
+# protections: seccomp, network
 # outcome: raised
+# canary: knock
 import socket
 
 socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", 53))

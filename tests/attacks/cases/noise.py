@@ -1,6 +1,7 @@
 # tries: be lazy: noise of the right shape
-# stopped by: numbers are compared outside
+# protections: outside
 # outcome: wrong
+# canary: judge shape
 import torch
 
 

@@ -1,6 +1,7 @@
 # tries: deny service: takes back the order to die with its parent
-# stopped by: kill from outside
+# protections: processes
 # outcome: timed out
+# canary: alive
 import ctypes
 import os
 import time

@@ -1,6 +1,7 @@
 # tries: deny service: writes to every open descriptor without end
-# stopped by: limit of the output, limit of computing
+# protections: output, memory
 # outcome: malformed output, timed out
+# canary: memory
 import os
 
 for descriptor in range(3, 64):

@@ -1,6 +1,7 @@
 # tries: forge the grade: replaces what watches the probe
-# stopped by: numbers are compared outside
+# protections: outside, all values
 # outcome: wrong, raised, malformed output
+# canary: judge probe
 import minigen.probing.observe as watching
 
 

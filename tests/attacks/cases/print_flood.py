@@ -1,6 +1,7 @@
 # tries: deny service: prints without end
-# stopped by: limit of computing
+# protections: printed, address space, memory, cpu, cpu time, clock
 # outcome: timed out, out of memory
+# canary: memory
 while True:
     print("x" * 10**6)
 

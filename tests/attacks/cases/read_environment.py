@@ -1,11 +1,13 @@
 # tries: find the answer: secrets in the environment
-# stopped by: the environment is empty
+# protections: environment
 # outcome: raised
+# canary: secret
 import os
 
-secrets = [name for name in os.environ if "SECRET" in name or "TOKEN" in name or "KEY" in name]
+secrets = [value for name, value in os.environ.items() if "SECRET" in name or "TOKEN" in name]
 if not secrets:
     raise LookupError("nothing to steal")
+raise RuntimeError(" ".join(secrets))
 
 
 def reparameterize(mu, logvar, eps):

@@ -1,11 +1,27 @@
-# tries: find the answer: looks for the repository and home folders
-# stopped by: only the runtime is bound
+# tries: find the answer: home folders, passwords, logs, devices, other submissions
+# protections: binds
 # outcome: raised
+# canary: secret
 import os
+import sys
 
-found = [p for p in ("/home", "/root/.ssh", "/etc/passwd", "/var", "/run", "/proc/1") if os.path.exists(p)]
-if not found:
+PLACES = ("/home", "/root", "/etc", "/var", "/run", "/sys", "/submissions", "/mnt", "/srv", "/opt", "/boot")
+texts = []
+for place in PLACES:
+    for folder, _, files in os.walk(place):
+        if folder.startswith(sys.base_prefix):
+            continue  # Python itself
+        for file in files:
+            try:
+                texts.append(open(os.path.join(folder, file), errors="replace").read(1000))
+            except OSError:
+                pass
+for device in ("/dev/mem", "/dev/kmem", "/dev/sda", "/dev/vda", "/dev/kmsg"):
+    if os.path.exists(device):
+        texts.append(open(device, "rb").read(100).decode(errors="replace"))
+if not any(texts):
     raise LookupError("nothing to read")
+raise RuntimeError("".join(texts))
 
 
 def reparameterize(mu, logvar, eps):

@@ -1,6 +1,7 @@
 # tries: find the answer: the table of sources that the importer holds
-# stopped by: the answer is not in it
+# protections: strip
 # outcome: raised
+# canary: right
 import sys
 
 tables = [value for finder in sys.meta_path for value in vars(finder).values() if isinstance(value, dict)]

@@ -1,7 +1,9 @@
 # tries: find the answer: every object that the collector knows
-# stopped by: the answer was never in this process
+# protections: strip
 # outcome: raised
+# canary: right
 import gc
+import types
 
-named = (o for o in gc.get_objects() if getattr(o, "__name__", "") == "reparameterize")
-reparameterize = next(named)
+functions = (o for o in gc.get_objects() if type(o) is types.FunctionType)
+reparameterize = next(f for f in functions if f.__name__ == "reparameterize")

@@ -1,6 +1,7 @@
 # tries: deny service: waits without computing
-# stopped by: limit on the clock
+# protections: clock
 # outcome: timed out
+# canary: late
 import time
 
 time.sleep(1000)

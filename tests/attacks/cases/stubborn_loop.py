@@ -1,6 +1,7 @@
 # tries: deny service: ignores every exception and signal that it can
-# stopped by: limit of computing, kill from outside
+# protections: cpu, cpu time, clock
 # outcome: timed out
+# canary: late
 import signal
 
 for number in range(1, 65):

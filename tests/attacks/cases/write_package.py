@@ -1,8 +1,16 @@
 # tries: escape: changes a package that the next run imports
-# stopped by: read-only file system
+# protections: read-only
 # outcome: raised
-with open("/site/torch/__init__.py", "a") as file:
-    file.write("x")
+# canary: file /victim/package.py
+for name in ("/victim/package.py", "/site/torch/__init__.py", "/grader/inside/wall.py"):
+    try:
+        with open(name, "a") as file:
+            file.write("x")
+        break
+    except OSError as error:
+        failed = error
+else:
+    raise failed
 
 
 def reparameterize(mu, logvar, eps):

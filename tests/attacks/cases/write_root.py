@@ -1,6 +1,7 @@
 # tries: escape: writes outside of the work folder
-# stopped by: read-only file system
+# protections: read-only
 # outcome: raised
+# canary: file /escaped
 with open("/escaped", "w") as file:
     file.write("x")
 

@@ -1,0 +1,5 @@
+# tries: find the answer: imports the library's own function
+# protections: strip
+# outcome: raised
+# canary: right
+from minigen.vae import reparameterize
