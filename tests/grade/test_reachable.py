@@ -93,8 +93,9 @@ def search(sandbox, exercise, secret=b"of the search"):
     shipped = shipped | {"foreign": [*shipped["foreign"], *FOREIGN]}  # imported once, not in each run
     told = submitted(sandbox, exercise, source, drawn, shipped)
     assert told.outcome is Outcome.RAISED and told.printed, told
-    count, *names = told.printed.split()
-    return int(count), set(names)
+    lines = told.printed.split("\n")  # before the count stand warnings of the compiler, if any
+    start = next(i for i, line in enumerate(lines) if line.isdigit())
+    return int(lines[start]), set(filter(None, lines[start + 1 :]))
 
 
 @pytest.mark.parametrize("exercise", [e for e in exercises() if e.kind != "predict"], ids=lambda e: e.id)

@@ -69,10 +69,10 @@ def attempt(task: Prepared, job: dict[str, Any]) -> Frame:
     if not callable(answer) or isinstance(answer, type) != (task.kind == "class"):
         kind = type(answer).__name__
         return Frame(Status.WRONG_KIND, message=f"{task.id} should be a {task.kind}; it is of type {kind}")
-    frame = Frame(Status.VALUES, printed=outputs.printed)
+    frame = Frame(Status.VALUES)
     for seed, expected in zip(job["seeds"], task.modified, strict=True):
         seen = observe(task.probe, answer, task.signature, seed, device="cpu", seconds=None)
-        frame.printed = frame.printed or seen.outputs.printed
+        frame.printed = frame.printed or outputs.printed + seen.outputs.printed
         if isinstance(seen.error, MemoryError):
             return Frame(Status.OUT_OF_MEMORY)
         if isinstance(seen.error, NotImplementedError):
