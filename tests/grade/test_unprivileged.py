@@ -14,8 +14,11 @@ from minigen.course.script import ROOT
 
 RUN = """
 set -euo pipefail
-mount --bind "$1" /mnt && mount -t tmpfs -o mode=1777 tmpfs /tmp
-cd /tmp && mkdir -p class/ada && cp "$1/solutions/00_start_here.ipynb" class/ada && chmod -R go=rX class
+mount --bind "$1" /mnt
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+mkdir -p /tmp/class/ada && cd /tmp
+cp /mnt/solutions/00_start_here.ipynb class/ada
+chmod -R go=rX class
 case "$4" in /root/*)  # a Python that root installed for itself: shown to all
   mkdir base && mount --bind "$4" base && mount -t tmpfs -o mode=755 tmpfs /root
   mkdir -p "$4" && mount --bind base "$4" ;;
