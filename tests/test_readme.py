@@ -50,3 +50,16 @@ def test_the_card_that_the_readme_shows_is_the_one_a_learner_sees():
     exercise = find("pca")
     answer = next(m.answer for m in exercise.mistakes if m.name == "not centred")
     assert f"```\n{Card(exercise, evaluate(exercise, answer))!r}\n```" in README
+
+
+def test_the_graders_speeds_are_the_measured_ones():
+    section = (ROOT / "benchmarks/RESULTS.md").read_text(encoding="utf-8").split("## Graders")[1]
+    measured = dict(re.findall(r"^\| (.+?) \| \d+ \+ \d+ \| all as made \| ([\d.]+) \(", section, re.M))
+    measured["`minigen grade`"] = measured["`minigen grade --jobs 2`"]
+    said = re.findall(r"^\| (.+?) \| ([\d.]+) \| (?:both walls|none) \|$", README, re.M)
+    assert len(said) == 4
+    for name, rate in said:
+        found = measured[re.sub(r" \d+\.\d+\.\d+", "", name)]
+        assert float(rate) == (round(float(found)) if "." not in rate else float(found)), name
+    walls = re.search(r"The walls add (\d+) ms", README)[0]
+    assert walls in section
