@@ -21,6 +21,7 @@ from minigen.course.catalogue import exercises
 from minigen.course.script import LESSONS, ROOT, SOLUTIONS
 from minigen.course.source import text
 from minigen.grade.gradebook import Gradebook
+from minigen.probing.cells import names_used
 
 LESSON, TARGET = "13_vae", "reparameterize"
 MIX = {"solved": 40, "mistake": 35, "untouched": 10, "hostile": 10, "malformed": 5}  # per cent
@@ -58,7 +59,10 @@ def _mistakes() -> list[tuple[bytes, Expected]]:
     for e in (e for e in exercises(LESSON) if e.kind != "predict"):
         for mistake in (m for m in e.mistakes if m is not e.repair):
             source = text(mistake.answer)
-            if not source.startswith(("def ", "class ", "@")):
+            here = vars(
+                sys.modules[e.target.__module__]
+            )  # what a learner has; `vae` is a model in a notebook
+            if not source.startswith(("def ", "class ", "@")) or not names_used(source) <= here.keys():
                 continue
             name = ast.parse(source).body[0].name
             source += "" if name == e.id else f"\n{e.id} = {name}"

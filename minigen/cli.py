@@ -105,6 +105,7 @@ def grade(
     seconds: Annotated[float, typer.Option(min=1, help="What one exercise may take on the clock.")] = 20,
     cpu: Annotated[float, typer.Option(min=1, help="What one exercise may compute, in seconds.")] = 20,
     memory: Annotated[int, typer.Option(min=100, help="What one exercise may use, in MB.")] = 1024,
+    output: Annotated[int, typer.Option(min=1, help="What one exercise may give back, in MB.")] = 8,
     total: Annotated[float, typer.Option(min=1, help="What a whole notebook may take, in seconds.")] = 60,
     tier: Annotated[
         str | None, typer.Option(help="The sandbox: bwrap; uid, in a container; none, which is no sandbox.")
@@ -127,11 +128,11 @@ def grade(
     from minigen.course import script
     from minigen.grade import batch, exports
     from minigen.grade.gradebook import Gradebook
-    from minigen.grade.inside.wall import Limits
+    from minigen.grade.inside.wall import MB, Limits
 
     script.chosen(lesson)
     exports.check_rosters(canvas, moodle)
-    limits = Limits(seconds=seconds, cpu=cpu, memory=memory, total=total)
+    limits = Limits(seconds=seconds, cpu=cpu, memory=memory, output=output * MB, total=total)
     with Gradebook(out / "grades.sqlite") as book:
         work = batch.Work(book.secret, lesson, limits, tier or "bwrap")
         every, lacking = batch.survey(submissions, book, work)

@@ -184,6 +184,7 @@ def _lesson(wanted: str | None, named: str | None, file: str) -> Lesson | None:
 def _sort_cells(made: Submission, cells: list[dict]) -> None:
     """Which cell answers which exercise. Of two for one exercise the last counts."""
     ids = {e.id: e for e in made.lesson.exercises}
+    own: dict[str, str] = {}  # what stands in an exercise's cell and does not look like an answer
     checks = {f'{i} = check("{i}", {i})' for i in ids}
     for cell in cells:
         exercise, text = cell["exercise"], cell["source"]
@@ -195,6 +196,8 @@ def _sort_cells(made: Submission, cells: list[dict]) -> None:
             made.notes.append("a cell belongs to an exercise that this lesson does not have")
         if exercise not in ids or not _defines(text, exercise):
             made.others.append(text)
+            if exercise in ids and text.strip():
+                own[exercise] = text
             continue
         if exercise in made.answers:
             made.notes.append(f"there are two cells for {exercise}; the last one counts")
@@ -204,7 +207,10 @@ def _sort_cells(made: Submission, cells: list[dict]) -> None:
         place = next(
             (i for i in reversed(range(len(made.others))) if _defines(made.others[i], missing)), None
         )
-        if place is None:
+        if place is None and missing in own:  # it may define it in a way that only Python sees
+            made.answers[missing] = own[missing]
+            made.others.remove(own[missing])
+        elif place is None:
             made.notes.append(f"there is no cell that defines {missing}")
         else:
             made.answers[missing] = made.others.pop(place)

@@ -14,7 +14,7 @@ class Marker:
     """Marks one answer to one exercise, as text, in a sandbox that is made anew when it breaks."""
 
     def __init__(self):
-        self.sandbox = Sandbox()
+        self.sandbox, self.secret = Sandbox(), SECRET
 
     def __call__(self, exercise, source, others=()):
         drawn = seeds(SECRET, exercise)

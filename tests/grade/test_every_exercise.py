@@ -5,6 +5,7 @@ import collections
 import inspect
 import itertools
 import json
+import re
 import sys
 from dataclasses import replace
 
@@ -71,6 +72,39 @@ def test_known_mistakes_are_named(exercise, marked):
     for mistake, answer, others in submissions:
         mark = marked(exercise, answer, others)
         assert (mark.outcome, mark.mistake, mark.points) == (Outcome.WRONG, mistake, 0), mark.message
+
+
+@each
+def test_the_feedback_holds_none_of_the_expected_numbers(exercise, marked):
+    changed = f"{exercise.solution}\nright = {exercise.id}\n"
+    changed += f"def {exercise.id}(*a, **k):\n    found = right(*a, **k)\n"
+    changed += "    return tuple(1.37 * f for f in found) if isinstance(found, tuple) else 1.37 * found\n"
+    wrong = [] if isinstance(exercise.target, type) else [changed]
+    for answer in *wrong, CONSTANT.format(exercise.id, "ones"):
+        mark = marked(exercise, answer)
+        assert not shown(mark.message, exercise, marked.secret), mark.message
+
+
+def shown(message, exercise, secret):
+    """The expected numbers of four or more digits that stand in a text."""
+    expected = [v for s in seeds(secret, exercise) for v in reference(exercise, s).values.values()]
+    numbers = torch.cat(
+        [v.detach().flatten()[:2000].double() for v in expected if not v.is_complex()]
+    ).tolist()
+    message = re.sub(r"\S+ times the wanted one", "", message)  # which may be such a number by chance
+    said = {
+        s.lstrip("-")
+        for s in re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", message)
+        if sum(c.isdigit() for c in s) > 3
+    }
+    return said & {f"{abs(n):.{digits}g}" for n in numbers for digits in (4, 5, 6)}
+
+
+def test_an_expected_number_in_a_text_would_be_found():
+    exercise = next(e for e in RUN if e.id == "kl_1d")
+    (value, *_) = reference(exercise, seeds(b"x", exercise)[0]).values.values()
+    assert shown(f"It should be {value.flatten()[0].item():.4g}.", exercise, b"x")
+    assert not shown("It is 1.37 times the wanted one.", exercise, b"x")
 
 
 def wrong_answers(exercise):

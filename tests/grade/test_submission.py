@@ -183,3 +183,17 @@ def test_ids_are_ours_and_depend_on_everything():
 def test_an_unknown_lesson_is_told_the_known_ones():
     with pytest.raises(ValueError, match=r"no lesson '77'; the lessons are 00_start_here"):
         of((LESSONS / "10_autoencoder.ipynb").read_bytes(), lesson="77")
+
+
+def test_an_answer_that_only_python_can_see_stays_in_its_cell():
+    """The sandbox gets the exercise's own cell, however that makes the name; an empty one is no answer."""
+    solved = json.loads((SOLUTIONS / "00_start_here.ipynb").read_bytes())
+    for source, answered in (
+        ("if True:\n    def tile(images, columns): return images", True),
+        ("  \n", False),
+    ):
+        for cell in solved["cells"]:
+            if cell["metadata"].get("minigen", {}).get("exercise") == "tile":
+                cell["source"] = source
+        found = submission(Handed("ada", "00_start_here.ipynb", json.dumps(solved).encode()))
+        assert found.answers.get("tile") == (source if answered else None)
