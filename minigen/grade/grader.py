@@ -32,10 +32,6 @@ class Graded:
     waited: bool = False
 
     @property
-    def points(self) -> float:
-        return sum(m.points for m in self.marks.values())
-
-    @property
     def same(self) -> str:
         """Equal for two submissions with the same answers letter by letter; empty when nothing was typed."""
         typed = {e: m for e, m in self.marks.items() if m.outcome is not Outcome.NOT_ATTEMPTED}

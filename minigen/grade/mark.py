@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from torch import Tensor
@@ -50,7 +50,6 @@ class Mark:
     message: str = ""
     printed: str = ""
     seconds: float = 0.0
-    notes: list[str] = field(default_factory=list)
 
 
 def seeds(secret: bytes, exercise: Exercise) -> tuple[int, ...]:

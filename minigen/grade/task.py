@@ -24,6 +24,7 @@ def task(exercise: Exercise, seeds: tuple[int, ...]) -> dict[str, Any]:
     library, imports = without(target.__module__, target.__name__), setup(exercise)
     return {
         "id": exercise.id,
+        "module": target.__module__,
         "kind": "class" if isinstance(target, type) else "function",
         "sources": library,
         "foreign": foreign([*library.values(), *imports]),

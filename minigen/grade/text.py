@@ -15,7 +15,7 @@ MEANING = {
         "Read what is said here, change the cell, and run the check below it in the notebook.",
     ),
     "not attempted": (
-        "The cell is still as it came, or it is not in the notebook.",
+        "The cell is still as it came, does not define what is asked for, or is not in the notebook.",
         "Write an answer in the exercise's own cell, and save the notebook before you hand it in.",
     ),
     "raised": (

@@ -59,16 +59,13 @@ class Start:
         self._stage = Path(tempfile.mkdtemp(prefix=f"minigen-{os.getpid()}-"))
         os.chmod(self._stage, 0o755)
         begin = {"bwrap": _bwrap, "uid": _plain, "none": _plain}[tier]
-        command, environment = begin(self._stage, code.format(tier=tier))
-        self.process = subprocess.Popen(
-            command,
-            env=environment,
-            cwd="/",
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,  # of the start alone: a zygote gives it away
-            bufsize=0,
-        )
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)  # a zygote gives the last away
+        try:
+            command, environment = begin(self._stage, code.format(tier=tier))
+            self.process = subprocess.Popen(command, env=environment, cwd="/", bufsize=0, **pipes)
+        except BaseException:
+            shutil.rmtree(self._stage)
+            raise
 
     def close(self) -> None:
         self.process.kill()

@@ -63,7 +63,7 @@ def _kitchen(task: dict, closed: set[int]) -> tuple[TextIO, BinaryIO]:
         return open(order, "w"), open(served, "rb")
     for descriptor in closed | {order, served}:
         os.close(descriptor)
-    sys.meta_path.insert(0, Everywhere(task["sources"]))
+    sys.meta_path.insert(0, Everywhere(task["sources"], task["module"], task["id"]))
     prepared = trial.prepare(task)
     with open(orders) as requests:
         for line in requests:

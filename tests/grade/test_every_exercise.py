@@ -201,15 +201,27 @@ def test_a_value_that_does_not_move_is_noticed():
 @each
 def test_the_librarys_answer_is_not_there_to_be_called(exercise, marked):
     module, name = exercise.target.__module__, exercise.target.__name__
-    for stolen in (
-        f"from {module} import {name}",
-        f"import {module} as m\n{name} = m.{name}",
-        f"import importlib, {module} as m\nimportlib.reload(m)\n{name} = m.{name}",
+    for stolen, outcome in {
+        f"from {module} import {name}": Outcome.NOT_YOURS,
+        f"import {module} as m\n{name} = m.{name}": Outcome.NOT_YOURS,
+        f"import importlib, {module} as m\nimportlib.reload(m)\n{name} = m.{name}": Outcome.NOT_YOURS,
+        f"import {module} as m\ndef {name}(*a, **k): return m.{name}(*a, **k)": None,
         f"import gc\n{name} = next(o for o in gc.get_objects() if getattr(o, '__name__', 0) == '{name}' "
-        f"and getattr(o, '__module__', 0) == '{module}')",
-    ):
+        f"and getattr(o, '__module__', 0) == '{module}')": Outcome.RAISED,
+    }.items():
         mark = marked(exercise, stolen)
-        assert mark.points == 0 and mark.outcome is Outcome.RAISED, (stolen, mark)
+        assert mark.points == 0 and outcome in (None, mark.outcome), (stolen, mark)
+
+
+@each
+def test_an_answer_beneath_an_import_of_the_librarys_own_is_the_learners(exercise, marked):
+    imported = f"from {exercise.target.__module__} import {exercise.target.__name__}\n"
+    assert marked(exercise, imported + exercise.solution).outcome is Outcome.RIGHT
+
+
+def test_a_cell_that_defines_nothing_is_not_attempted(marked):
+    mark = marked(find("kl_1d"), "mine = 3")
+    assert mark.outcome is Outcome.NOT_ATTEMPTED and "does not define kl_1d" in mark.message
 
 
 @each

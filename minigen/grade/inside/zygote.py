@@ -69,7 +69,7 @@ def _warm_up() -> None:
 
 def _serve(task: dict[str, Any], tier: str, program: bytes, control: int, out: int) -> None:
     """All runs of one exercise, until an empty message."""
-    sys.meta_path.insert(0, Sources(task["sources"]))
+    sys.meta_path.insert(0, Sources(task["sources"], task["module"], task["id"]))
     try:
         prepared = trial.prepare(task)
     except Exception as error:  # of our own code, which a test of all exercises would have seen
@@ -84,10 +84,13 @@ def _serve(task: dict[str, Any], tier: str, program: bytes, control: int, out: i
 
 
 class Sources(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Imports modules from a table {name: source}, which is all there is of minigen here."""
+    """Imports modules from a table {name: source}, which is all there is of minigen here.
 
-    def __init__(self, sources: dict[str, str]):
-        self._sources = sources
+    module, name: where the answer was; who asks for it is given something else.
+    """
+
+    def __init__(self, sources: dict[str, str], module: str, name: str):
+        self._sources, self._module, self._name = sources, module, name
 
     def find_spec(self, name, path=None, target=None):
         if name not in self._sources:
@@ -99,6 +102,13 @@ class Sources(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         name = module.__spec__.name
         module.__file__ = f"/library/{name}.py"  # where nothing is
         exec(compile(self._sources[name], f"<{name}>", "exec"), vars(module))
+        if name == self._module:
+            module.__getattr__ = self._absent
+
+    def _absent(self, name: str) -> Any:
+        if name == self._name:
+            return trial.Theirs()
+        raise AttributeError(f"module {self._module!r} has no attribute {name!r}")
 
 
 def _run(work, tier: str, limits: wall.Limits, program: bytes, closed: tuple[int, ...]) -> bytes:
@@ -136,9 +146,11 @@ def _behind_the_wall(work, tier: str, limits: wall.Limits, program: bytes, tell:
         said = frame.encode(frame.Frame(frame.Status.OUT_OF_MEMORY))
     except BaseException as error:
         said = frame.encode(frame.Frame(frame.Status.RAISED, message=f"{type(error).__name__}: {error}"))
-    while said:
-        said = said[os.write(results, said) :]
-    os._exit(0)
+    try:
+        while said:
+            said = said[os.write(results, said) :]
+    finally:
+        os._exit(0)  # also where the pipe is closed: nothing of the zygote's goes on in here
 
 
 def _watched(child: int, output: int, limits: wall.Limits, start: float) -> tuple[int, float, bytes]:

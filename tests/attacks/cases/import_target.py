@@ -1,5 +1,5 @@
 # tries: find the answer: imports the library's own function
 # protections: strip
-# outcome: raised
+# outcome: not yours
 # canary: right
 from minigen.vae import reparameterize

@@ -1,6 +1,6 @@
 # tries: find the answer: imports the library anew, and looks into it
 # protections: strip
-# outcome: raised
+# outcome: not yours
 # canary: right
 import importlib
 import sys
