@@ -218,7 +218,7 @@ def evaluate(
 @app.command()
 def doctor(as_json: Json = False) -> None:
     """Says what this machine has, and what to do about what is missing."""
-    from minigen.course import doctor as looks
+    from minigen import doctor as looks
 
     found = looks.report()
     print(looks.as_json(found) if as_json else looks.table(found))

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
+from minigen import computer
+
 if TYPE_CHECKING:
     from minigen.grade.batch import Chunk, Result, Work
 
@@ -31,14 +33,12 @@ def warm_up() -> None:
 
 def processes(asked: int | None, memory: int) -> int:
     """How many: one a core unless asked, and never more than the memory (MB a run) is enough for."""
-    from minigen.course.doctor import cores_allowed, memory_size
-
-    size = memory_size()
+    size = computer.memory()
     most = max(1, int(size / 2**20 / (memory + OWN)))
     if asked is not None and asked > most:
         said = f"each may use {memory + OWN:,} MB, and this machine has {size / 2**20:,.0f} MB"
         raise ValueError(f"--jobs {asked} is too many ({said}); give a smaller --jobs or --memory")
-    return asked or min(most, cores_allowed())
+    return asked or min(most, computer.cores())
 
 
 @dataclass

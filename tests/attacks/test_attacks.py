@@ -14,7 +14,6 @@ import pytest
 from protections import NAMES
 from unprotected import HERE, SECRET, TARGET, case, notebook
 
-from minigen.course import doctor
 from minigen.grade.batch import record
 from minigen.grade.exports import grades, summary, write_csv
 from minigen.grade.grader import Grader
@@ -47,9 +46,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture(scope="module")
-def sandbox():
-    if (found := doctor.sandbox()).state != "ok":
-        pytest.skip(f"skipped, because no sandbox can be made here: {found.found}")
+def sandbox(walls):
     made = Sandbox(LIMITS)
     made.prepare(task(TARGET, seeds(SECRET, TARGET)))
     yield made
@@ -89,10 +86,8 @@ def test_an_attack_earns_nothing_leaves_nothing_and_is_named(sandbox, attack):
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory):
+def graded(walls, tmp_path_factory):
     """{case: what became of all that it handed in}, graded in one go, an honest one at each end."""
-    if (found := doctor.sandbox()).state != "ok":
-        pytest.skip(f"skipped, because no sandbox can be made here: {found.found}")
     read = []
     for attack in [None, *SUBMISSIONS, None]:
         folder = tmp_path_factory.mktemp(attack.name if attack else "honest")

@@ -6,8 +6,6 @@ It runs in a machine made for it, inside the grader's own outer wall, in which i
 import pytest
 from unprotected import HARMLESS, HERE, LATE, UNWRITTEN, Machines, case, harms, succeeds
 
-from minigen.course import doctor
-
 ANSWERS = [case(path) for path in sorted((HERE / "cases").glob("*.py"))]
 SUBMISSIONS = [case(path) for path in sorted((HERE / "submissions").glob("*.py"))]
 TRIED = [a for a in ANSWERS if a.canary[0] not in ("none,", "shown")]  # `test_attacks` shows the second
@@ -23,9 +21,7 @@ def make(folder, solved, untouched):
 
 
 @pytest.fixture(scope="module")
-def machines():
-    if (found := doctor.sandbox()).state != "ok":
-        pytest.skip(f"skipped, because no sandbox can be made here: {found.found}")
+def machines(walls):
     made = Machines()
     yield made
     made.close()

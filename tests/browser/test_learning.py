@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from minigen.course.doctor import BROWSERS, chromium
 from minigen.course.script import LESSONS, read
+from minigen.doctor import BROWSERS, chromium
 
 CHROMIUM = chromium()
 EXERCISES = len(read(LESSONS / "10_autoencoder.py").exercises)

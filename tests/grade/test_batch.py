@@ -2,51 +2,20 @@
 
 import contextlib
 import csv
-import json
 import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import psutil
 import pytest
+from classes import SOLVED, TILE, UNTOUCHED, command, hand_in, instead
 
-from minigen.course import doctor
-from minigen.course.script import LESSONS, SOLUTIONS
 from minigen.grade.gradebook import Gradebook
 
-SOLVED = (SOLUTIONS / "00_start_here.ipynb").read_bytes()
-TILE = "def tile(images, columns): return images"
-UNTOUCHED = (LESSONS / "00_start_here.ipynb").read_bytes()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def possible():
-    if (found := doctor.sandbox()).state != "ok":
-        pytest.skip(f"skipped, because no sandbox can be made here: {found.found}")
-
-
-def instead(source):
-    """The solved notebook of lesson 00 with another answer to `tile`."""
-    made = json.loads(SOLVED)
-    for cell in made["cells"]:
-        if cell["metadata"].get("minigen", {}).get("exercise") == "tile":
-            cell["source"] = source
-    return json.dumps(made).encode()
-
-
-def hand_in(folder, **students):
-    for student, data in students.items():
-        (folder / student).mkdir(parents=True)
-        (folder / student / "00_start_here.ipynb").write_bytes(data)
-    return folder
-
-
-def command(folder, out, *options):
-    return [sys.executable, "-m", "minigen.cli", "grade", folder, "--out", out, "--seconds", "5", *options]
+pytestmark = pytest.mark.usefixtures("walls")
 
 
 def rows(out):

@@ -14,23 +14,14 @@ from pathlib import Path
 import psutil
 import pytest
 import trustme
+from classes import SOLVED, TILE, UNTOUCHED, command, hand_in, instead
 
-from minigen.course import doctor
-from minigen.course.script import LESSONS, SOLUTIONS
 from minigen.grade import cluster
 from minigen.grade.batch import Work
 from minigen.grade.inside.wall import Limits
 from minigen.grade.submission import Handed
 
-SOLVED = (SOLUTIONS / "00_start_here.ipynb").read_bytes()
-UNTOUCHED = (LESSONS / "00_start_here.ipynb").read_bytes()
-TILE = "def tile(images, columns): return images"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def possible():
-    if (found := doctor.sandbox()).state != "ok":
-        pytest.skip(f"skipped, because no sandbox can be made here: {found.found}")
+pytestmark = pytest.mark.usefixtures("walls")
 
 
 def certificates(folder):
@@ -86,25 +77,6 @@ def when(what):
     return found
 
 
-def handed(folder, **students):
-    for student, data in students.items():
-        (folder / student).mkdir(parents=True)
-        (folder / student / "00_start_here.ipynb").write_bytes(data)
-    return folder
-
-
-def instead(source):
-    made = json.loads(SOLVED)
-    for cell in made["cells"]:
-        if cell["metadata"].get("minigen", {}).get("exercise") == "tile":
-            cell["source"] = source
-    return json.dumps(made).encode()
-
-
-def command(folder, out, *options):
-    return [sys.executable, "-m", "minigen.cli", "grade", folder, "--out", out, "--seconds", "5", *options]
-
-
 def name(process):
     """The name of a process that may end just now; empty when it has."""
     with contextlib.suppress(psutil.Error):
@@ -114,7 +86,7 @@ def name(process):
 
 def test_a_cluster_gives_the_same_grades_as_this_machine(dask, tmp_path):
     address, options, _ = dask
-    folder = handed(
+    folder = hand_in(
         tmp_path / "class",
         ada=SOLVED,
         bob=UNTOUCHED,
@@ -138,7 +110,7 @@ def test_a_cluster_gives_the_same_grades_as_this_machine(dask, tmp_path):
 def test_a_killed_worker_costs_nobody_anything_and_nothing_counts_twice(dask, tmp_path):
     address, options, workers = dask
     slow = instead("import time\ntime.sleep(1)\ndef tile(images, columns): return images")
-    folder = handed(tmp_path / "class", **{f"s{i:02}": slow if i % 2 else SOLVED for i in range(12)})
+    folder = hand_in(tmp_path / "class", **{f"s{i:02}": slow if i % 2 else SOLVED for i in range(12)})
     run = subprocess.Popen(
         command(folder, tmp_path / "out", "--cluster", address, *options), stderr=subprocess.PIPE
     )

@@ -10,7 +10,7 @@ import pytest
 from markupsafe import escape
 from strangers import ATTACKS, hostile, record
 
-from minigen.course.doctor import chromium
+from minigen.doctor import chromium
 from minigen.grade.exports import summary, write_all
 from minigen.grade.pages import class_page, feedback
 from minigen.grade.record import Counts

@@ -10,7 +10,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from minigen.course import doctor
 from minigen.course.catalogue import find
 from minigen.grade import tiers
 from minigen.grade.grader import Grader
@@ -32,8 +31,8 @@ as_root = pytest.mark.skipif(
 @pytest.fixture(scope="module", params=["bwrap", "uid", "none"])
 def sandbox(request):
     """One of each tier; for uid the course's folder is open here: that it must be closed is tested below."""
-    if request.param == "bwrap" and (found := doctor.sandbox()).state != "ok":
-        pytest.skip(f"skipped, because no sandbox can be made here: {found.found}")
+    if request.param == "bwrap":
+        request.getfixturevalue("walls")
     if request.param == "uid" and os.getuid() != 0:
         pytest.skip("skipped, because tier uid is for root alone")
     with pytest.MonkeyPatch.context() as patch:
@@ -173,17 +172,13 @@ def test_an_unknown_tier_and_a_wall_that_does_not_stand_are_said(monkeypatch):
 @pytest.mark.parametrize(
     "fault", ["raise OSError(1, 'unshare: Operation not permitted')", "import sys; sys.exit(3)"]
 )
-def test_a_sandbox_whose_inner_wall_cannot_be_built_is_none(fault):
-    if (found := doctor.sandbox()).state != "ok":
-        pytest.skip(f"skipped, because no sandbox can be made here: {found.found}")
+def test_a_sandbox_whose_inner_wall_cannot_be_built_is_none(walls, fault):
     code = f"from inside import wall\ndef broken(*a):\n    {fault}\nwall.new_namespaces = broken\n"
     with pytest.raises(NoSandbox, match=r"unshare: Operation not permitted|SystemExit: 3"):
         Sandbox(code=code + "from inside.zygote import main\nmain({tier!r})").ready()
 
 
-def test_a_wall_that_fails_once_is_never_the_learners_fault(monkeypatch):
-    if (found := doctor.sandbox()).state != "ok":
-        pytest.skip(f"skipped, because no sandbox can be made here: {found.found}")
+def test_a_wall_that_fails_once_is_never_the_learners_fault(walls, monkeypatch):
     notebook = Path(tiers.COURSE / "solutions/00_start_here.ipynb").read_bytes()
     one = submission(Handed("ada", "00_start_here.ipynb", notebook))
     one.answers = {"tile": one.answers["tile"]}
@@ -204,9 +199,7 @@ def test_a_wall_that_fails_once_is_never_the_learners_fault(monkeypatch):
         assert graded.marks["tile"].outcome is Outcome.INFRASTRUCTURE
 
 
-def test_a_submission_has_a_limit_of_its_own():
-    if (found := doctor.sandbox()).state != "ok":
-        pytest.skip(f"skipped, because no sandbox can be made here: {found.found}")
+def test_a_submission_has_a_limit_of_its_own(walls):
     notebook = Path(tiers.COURSE / "solutions/00_start_here.ipynb").read_bytes()
     one = submission(Handed("ada", "00_start_here.ipynb", notebook))
     one.answers = {name: f"import time\ntime.sleep(2.5)\n{text}" for name, text in one.answers.items()}
@@ -217,9 +210,7 @@ def test_a_submission_has_a_limit_of_its_own():
     assert third.outcome is Outcome.TIMED_OUT and "used up the 3 s" in third.message
 
 
-def test_who_ran_out_of_time_without_computing_is_said_to_have_waited():
-    if (found := doctor.sandbox()).state != "ok":
-        pytest.skip(f"skipped, because no sandbox can be made here: {found.found}")
+def test_who_ran_out_of_time_without_computing_is_said_to_have_waited(walls):
     notebook = Path(tiers.COURSE / "solutions/00_start_here.ipynb").read_bytes()
     one = submission(Handed("ada", "00_start_here.ipynb", notebook))
     one.answers = {name: f"import time\ntime.sleep(100)\n{text}" for name, text in one.answers.items()}

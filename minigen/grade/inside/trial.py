@@ -8,7 +8,7 @@ from .frame import Frame, Status
 
 
 class Theirs:
-    """Stands in the library where the answer was: who imports it gets this, beside all else that is imported."""
+    """Stands in the library where the answer was, for whoever imports it beside other things."""
 
     def __call__(self, *args, **kwargs):
         raise RuntimeError("the library's own answer is not here")

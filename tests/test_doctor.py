@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from minigen.course import doctor
+from minigen import computer, doctor
 from minigen.data.classics import MNIST
 
 
@@ -56,7 +56,7 @@ def test_a_gpu_that_torch_cannot_use_is_pointed_out(monkeypatch):
 def test_memory_below_what_a_lesson_wants_is_missing(gigabytes, state, monkeypatch):
     pages = {"SC_PHYS_PAGES": gigabytes * 1_000_000, "SC_PAGE_SIZE": 1000}
     monkeypatch.setattr("os.sysconf", pages.__getitem__, raising=False)
-    monkeypatch.setattr(doctor, "MEMORY_LIMIT", doctor.Path("no such file"))
+    monkeypatch.setattr(computer, "MEMORY_LIMIT", doctor.Path("no such file"))
     found = doctor.memory()
     assert (found.state, found.found) == (state, f"{gigabytes:.1f} GB")
 
@@ -67,7 +67,7 @@ def test_the_limit_of_a_container_counts_as_its_memory(limit, found, monkeypatch
         "os.sysconf", {"SC_PHYS_PAGES": 8_000_000, "SC_PAGE_SIZE": 1000}.__getitem__, raising=False
     )
     (tmp_path / "memory.max").write_text(limit)
-    monkeypatch.setattr(doctor, "MEMORY_LIMIT", tmp_path / "memory.max")
+    monkeypatch.setattr(computer, "MEMORY_LIMIT", tmp_path / "memory.max")
     assert doctor.memory().found == found
 
 

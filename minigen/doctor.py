@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from minigen import computer
+
+ROOT = Path(__file__).resolve().parents[1]
 INSTALL = "install the course again: make .venv, or python -m pip install -r requirements.lock"
 MEMORY, DISK = 4, 2  # GB: a lesson beside a browser; the downloads, with room for results
-MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container; "max" when there is none
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -98,7 +99,7 @@ def memory() -> Finding:
     """Main memory: the machine's, or what its container allows."""
     if not hasattr(os, "sysconf"):
         return Finding("memory", "ok", f"not known on this system; {MEMORY} GB are enough")
-    size = memory_size()
+    size = computer.memory()
     found = f"{size / 1e9:.1f} GB"
     if size < MEMORY * 1e9:
         return Finding(
@@ -107,27 +108,14 @@ def memory() -> Finding:
     return Finding("memory", "ok", found)
 
 
-def memory_size() -> int:
-    """Bytes of main memory that this process may have."""
-    size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if MEMORY_LIMIT.is_file() and (text := MEMORY_LIMIT.read_text().strip()).isdigit():
-        size = min(size, int(text))
-    return size
-
-
 def cores() -> Finding:
     """Processor cores that we may use."""
-    allowed = cores_allowed()
+    allowed = computer.cores()
     if allowed < 2:
         return Finding(
             "cores", "optional", "1", "the times that lessons state are for 2 cores; expect twice as long"
         )
     return Finding("cores", "ok", str(allowed))
-
-
-def cores_allowed() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def disk() -> Finding:
