@@ -1,8 +1,10 @@
 """Building blocks that several networks of the course share."""
 
+import math
 from itertools import pairwise
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 
 def downsample(channels_in: int, channels_out: int) -> nn.Module:
@@ -47,6 +49,33 @@ def image_decoder(inputs: int, channels: int, size: int, width: int) -> nn.Seque
     for before, after in pairwise(widths):
         layers += [upsample(before, after), nn.SiLU()]
     return nn.Sequential(*layers, nn.Conv2d(width, channels, 3, padding=1))
+
+
+class ManyLinear(nn.Module):
+    """Linear layers side by side, for networks that train at once: the first has the first rows of a batch.
+
+    many: how many layers.  inputs, outputs: numbers in a row, before and after.
+    (many · n, inputs) -> (many · n, outputs): layer i sees rows i · n to (i + 1) · n, and no others.
+    """
+
+    def __init__(self, many: int, inputs: int, outputs: int):
+        super().__init__()
+        bound = 1 / math.sqrt(inputs)  # as nn.Linear starts
+        self.weight = nn.Parameter(torch.empty(many, inputs, outputs).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(many, 1, outputs).uniform_(-bound, bound))
+
+    def forward(self, x: Tensor) -> Tensor:
+        many, inputs, _ = self.weight.shape
+        if x.ndim != 2 or x.shape[1] != inputs or len(x) % many:
+            raise ValueError(f"x should be ({many} · n, {inputs}); got {tuple(x.shape)}")
+        return torch.baddbmm(self.bias, x.view(many, -1, inputs), self.weight).flatten(0, 1)
+
+
+def point_networks(many: int, inputs: int, outputs: int, width: int = 64, depth: int = 3) -> nn.Sequential:
+    """Networks of `depth` hidden layers from rows of numbers to rows, side by side; see `ManyLinear`."""
+    widths = [inputs] + [width] * depth
+    hidden = [layer for a, b in pairwise(widths) for layer in (ManyLinear(many, a, b), nn.ReLU())]
+    return nn.Sequential(*hidden, ManyLinear(many, width, outputs))
 
 
 def _widths(size: int, width: int) -> list[int]:

@@ -215,6 +215,17 @@ def share_within(points: Tensor, others: Tensor, k: int) -> float:
     return float(torch.cat(inside).double().mean())
 
 
+def confusion(asked: Tensor, found: Tensor, classes: int) -> Tensor:
+    """What pictures of each class are taken for: row i holds the shares of those asked for as i.
+
+    asked, found: (N,), int64, labels from 0 to classes - 1.
+    Returns (classes, classes) float64; each row sums to 1, or is 0 where no picture was asked for.
+    """
+    counts = torch.zeros(classes, classes, dtype=torch.float64, device=asked.device)
+    counts.index_put_((asked, found), counts.new_ones(len(asked)), accumulate=True)
+    return counts / counts.sum(1, keepdim=True).clamp(min=1)
+
+
 def undominated(scores: Tensor) -> Tensor:
     """The candidates that no other one beats: none is at least as good in every score, and better in some.
 

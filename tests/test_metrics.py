@@ -10,12 +10,14 @@ import scipy.linalg
 import scipy.optimize
 import scipy.stats
 import torch
+from sklearn.metrics import confusion_matrix
 from sklearn.metrics.pairwise import polynomial_kernel
 from sklearn.neighbors import NearestNeighbors
 
 from minigen import metrics
 from minigen.course import measure, measured_models
 from minigen.metrics import (
+    confusion,
     cubic_kernel,
     fid,
     fid_infinity,
@@ -323,6 +325,18 @@ def test_equal_candidates_stay_and_of_one_score_only_the_best():
     assert undominated(torch.ones(3, 2)).all()
     assert undominated(torch.tensor([[1.0], [3.0], [3.0]])).tolist() == [False, True, True]
     assert undominated(torch.tensor([[0.9, 0.1], [0.5, 0.5], [0.4, 0.5]])).tolist() == [True, True, False]
+
+
+def test_confusion_is_scikit_learns():
+    asked, found = torch.randint(4, (2, 200), generator=torch.Generator().manual_seed(0))
+    assert np.allclose(
+        confusion(asked, found, 4), confusion_matrix(asked, found, normalize="true"), atol=1e-12
+    )
+
+
+def test_a_class_that_nobody_asked_for_is_a_row_of_zeros():
+    table = confusion(torch.tensor([0, 0, 2]), torch.tensor([1, 0, 2]), 3)
+    assert table.tolist() == [[0.5, 0.5, 0], [0, 0, 0], [0, 0, 1]]
 
 
 def test_the_table_of_lesson_21_grows_by_what_other_lessons_measured(tmp_path, monkeypatch):
