@@ -21,7 +21,7 @@ def jensen_shannon(log_p: Tensor, log_q: Tensor, x: Tensor) -> Tensor:
 
     log_p, log_q: (N,), logarithms of the densities at the points x: (N,), which rise and reach far enough to
     hold nearly all of both.  Returns a scalar from 0 (p = q) to log 2 (no common support).
-    Source: Lin 1991, Divergence Measures Based on the Shannon Entropy, eq. 4.
+    Source: Lin 1991, Divergence Measures Based on the Shannon Entropy, section IV.
     """
     log_m = torch.logaddexp(log_p, log_q) - math.log(2)
     surprise = log_p.exp() * (log_p - log_m) + log_q.exp() * (log_q - log_m)
@@ -61,8 +61,9 @@ def play(x: float, y: float, lr: float, steps: int, turns: bool) -> Tensor:
 def modes_covered(points: Tensor, means: Tensor, std: float) -> tuple[Tensor, Tensor]:
     """How many modes of a mixture of K round Gaussians a crowd covers, and how much of it is near a mode.
 
-    points: (S, N, D), S crowds of N points.  means: (K, D).  std: of each Gaussian.  A point is near a mode
-    within 3 std of its mean. A mode is covered by at least a quarter of its fair share, N / K.
+    points: (S, N, D), S crowds of N points.  means: (K, D), more than 6 std apart.  std: of each Gaussian.
+    A point is near a mode within 3 std of its mean. A mode is covered by at least a quarter of its fair
+    share, N / K.
     Returns (S,), whole numbers from 0 to K, and (S,), shares from 0 to 1.
     """
     near = torch.cdist(points, means.to(points).expand(len(points), -1, -1)) < 3 * std  # (S, N, K)

@@ -214,7 +214,7 @@ def image_critic(channels: int = 1, size: int = 8, width: int = 16) -> nn.Sequen
 
 
 class ConditionalGenerator(nn.Module):
-    """Draws and labels to images: a label becomes a learned vector, which goes in beside the noise.
+    """Draws and labels to images: a label becomes a learned vector, which goes in beside the noise, after it.
 
     classes: how many.  latent: numbers of noise.  channels, size, width: as for `image_generator`.
     Source: Mirza and Osindero 2014, Conditional Generative Adversarial Nets.
@@ -247,3 +247,18 @@ class ProjectionCritic(nn.Module):
         """x: (N, channels, size, size).  labels: (N,), int64.  Returns (N,)."""
         phi = self.network(x)  # (N, features)
         return self.real(phi).squeeze(1) + (self.embedding(labels) * phi).sum(1)
+
+
+def class_turn(
+    generator: nn.Module, critic: nn.Module, x: Tensor, labels: Tensor, z: Tensor, asked: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What a critic gives, at its own turn, to real images and to fakes that have classes of their own.
+
+    generator, critic: of images with labels.  x: (N, C, H, W), real images, of the classes labels: (N,).
+    z: (N, latent), draws for the fakes, which are to show the classes asked: (N,).
+    Returns (N,) for the real images and (N,) for the fakes.  No gradient reaches the generator.
+    Source: Mirza and Osindero 2014, Conditional Generative Adversarial Nets, eq. 2.
+    """
+    with torch.no_grad():
+        fake = generator(z, asked)
+    return critic(x, labels), critic(fake, asked)

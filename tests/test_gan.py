@@ -18,6 +18,7 @@ from minigen.gan import (
     MinimaxGAN,
     ProjectionCritic,
     between,
+    class_turn,
     clip_weights,
     discriminator_loss,
     gradient_penalty,
@@ -290,3 +291,25 @@ def test_a_conditional_gan_trains_with_the_same_class():
     *_, (_, losses, averaged) = train(model, lambda _: (x, labels), 2, progress=False)
     assert set(losses) == {"critic", "critic.distance", "critic.penalty", "generator"}
     assert averaged.sample(3, torch.tensor([1, 2, 3])).shape == (3, 1, 8, 8)
+
+
+def test_each_fake_is_judged_under_the_label_that_it_was_drawn_for():
+    torch.manual_seed(0)
+    generator, critic = ConditionalGenerator(4, 3, width=4), ProjectionCritic(4, width=4)
+    x, z = torch.rand(6, 1, 8, 8) * 2 - 1, torch.randn(6, 3)
+    labels, asked = torch.tensor([0, 1, 2, 3, 0, 1]), torch.tensor([3, 3, 2, 1, 0, 0])
+    real, fake = class_turn(generator, critic, x, labels, z, asked)
+    for i in range(6):  # one image at a time: no label can stray to another one
+        assert torch.allclose(real[i], critic(x[i : i + 1], labels[i : i + 1])[0], atol=1e-5)
+        own = generator(z[i : i + 1], asked[i : i + 1])
+        assert torch.allclose(fake[i], critic(own, asked[i : i + 1])[0], atol=1e-5)
+
+
+def test_the_critics_turn_moves_the_critic_alone():
+    torch.manual_seed(0)
+    generator, critic = ConditionalGenerator(4, 3, width=4), ProjectionCritic(4, width=4)
+    labels = torch.arange(4)
+    real, fake = class_turn(generator, critic, torch.zeros(4, 1, 8, 8), labels, torch.randn(4, 3), labels)
+    (fake.mean() - real.mean()).backward()
+    assert all(weight.grad is None for weight in generator.parameters())
+    assert critic.embedding.weight.grad.abs().max() > 0

@@ -38,6 +38,25 @@ FIXED = {  # values of a probe that are the same for all inputs, by what they sh
     "share_within": {
         "some of them on the border": "points that lie exactly on a border, whose share is known"
     },
+    "discriminator_loss": {"extreme: loss of a sure discriminator: finite": "a flag"},
+    "jensen_shannon": {
+        "divergence of equal densities": "it is 0",
+        "extreme: divergence of densities far apart": "it is log 2",
+        "extreme: divergence of densities far apart: finite": "a flag",
+    },
+    "non_saturating_loss": {"extreme: loss before a sure discriminator: finite": "a flag"},
+    "WGANGP": {
+        "where all are equal: distance": "it is 0",
+        "where all are equal, of a flat critic: distance": "it is 0",
+        "points: between fake and real": "a flag",
+        "points: drawn anew for each image": "a flag",
+        "points: drawn anew at each turn": "a flag",
+        "points: not all at the fakes": "a flag",
+        "points: not all real": "a flag",
+        "points: one share for all numbers of an image": "a flag",
+        "points: uniform": "a flag",
+    },
+    "class_turn": {"∂1": "no gradient reaches the generator"},
 }
 RUN = [e for e in exercises() if e.kind != "predict"]
 each = pytest.mark.parametrize("exercise", RUN, ids=lambda e: e.id)
