@@ -63,9 +63,10 @@ show.rows({"real digits": x_test[:26:2], "the VAE's": from_vae[:13]}, title="Whi
 # the coins of lesson 13 did. (The library calls the network that judges `critic` everywhere. In later GANs its number is no
 # log-odds any more.)
 #
-# **Your turn.** Write what the discriminator minimises, $-V$. What goes in: its log-odds for N real and for N drawn pictures. What
-# comes out: one number, in nats. A sure discriminator gives large log-odds, and your number must stay finite: in float32,
-# $1 - \mathrm{sigmoid}(20)$ is exactly 0.
+# **Your turn.** Here is what a discriminator should minimise, $-V$, as a classifier's loss with labels: 1 for real pictures, 0 for
+# drawn ones. It runs, and trains, and the loss never falls far. What goes in: log-odds for N real and for N drawn pictures. What comes
+# out: one number, in nats. Find what is wrong, or write your own from the formula. A sure discriminator gives large log-odds, and
+# your number must stay finite: in float32, $1 - \mathrm{sigmoid}(20)$ is exactly 0.
 
 # %% exercise
 from minigen.gan import discriminator_loss

@@ -318,7 +318,8 @@ measured("best critic's estimate / area", by_critic / exact, at_least=0.995, at_
 # What makes this useful: the critic may be a *network*, trained to make the difference large, in any number of dimensions. And a
 # generator that wants to climb gets a slope of 1 under every grain of its sand.
 #
-# **Your turn.** What the critic gives to real images (N,) and to fakes (M,) goes in; out comes the loss that it *minimises*.
+# **Your turn.** With this loss everything runs, and the generator walks away from the data. What the critic gives to real images (N,)
+# and to fakes (M,) goes in; out comes what the critic *minimises*. Which way is up?
 
 # %% exercise
 from minigen.gan import wasserstein_loss

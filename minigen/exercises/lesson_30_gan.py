@@ -45,18 +45,24 @@ def labelled(real, fake, *, of_real=1.0, of_fake=0.0):
     return entropy(real, torch.full_like(real, of_real)) + entropy(fake, torch.full_like(fake, of_fake))
 
 
+TWICE = """real, fake = torch.sigmoid(real), torch.sigmoid(fake)
+    cross_entropy = F.binary_cross_entropy_with_logits
+    return cross_entropy(real, torch.ones_like(real)) + cross_entropy(fake, torch.zeros_like(fake))"""
+
+
 def by_probabilities(real, fake, log=torch.log):
     return -log(real.sigmoid()).mean() - log(1 - fake.sigmoid()).mean()
 
 
 exercise(
     target=gan.discriminator_loss,
-    title="What the discriminator minimises",
+    title="Repair: a discriminator that is never sure",
     probe=probe_discriminator_loss,
     judge=split_finite,
+    repair="sigmoid twice",
     mistakes={
         "sigmoid twice": (
-            lambda real, fake: labelled(real.sigmoid(), fake.sigmoid()),
+            edited(gan.discriminator_loss, "return F.softplus(-real).mean() + F.softplus(fake).mean()", TWICE),
             "The sigmoid is applied twice: you apply it, and the function that you call expects log-odds and applies it again. Then "
             "no image can seem surer than 0.73, and the loss never falls far.",
         ),
@@ -182,6 +188,7 @@ exercise(
         lambda real, fake: (torch.logaddexp(-real, 0 * real) + torch.logaddexp(0 * fake, fake)).sum() / len(real),
     ],
     hints=[
+        "What does a function with `with_logits` in its name expect: probabilities, or log-odds?",
         "The loss is −V. For one real image it is −log D, and for one fake −log(1 − D). What are D and 1 − D in terms of log-odds?",
         "D is the sigmoid of the log-odds a, and 1 − sigmoid(a) = sigmoid(−a).",
         "−log sigmoid(a) = log(1 + exp(−a)); torch calls it `softplus(-a)`, and computes it without overflow.",

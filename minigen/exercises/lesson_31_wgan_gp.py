@@ -237,8 +237,9 @@ LOSS_1 = gan.wasserstein_loss
 
 exercise(
     target=LOSS_1,
-    title="What the critic minimises",
+    title="Repair: a critic upside down",
     probe=probe_wasserstein_loss,
+    repair="wrong sign",
     mistakes={
         "wrong sign": (
             edited(LOSS_1, "fake.mean() - real.mean()", "real.mean() - fake.mean()"),
