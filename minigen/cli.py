@@ -147,22 +147,11 @@ def _bar(every: int, lacking: int) -> Any:
     """Shows how many submissions are graded, how fast, and how long the others will take."""
     from tqdm import tqdm
 
-    class PerMinute(tqdm):
-        @property
-        def format_dict(self) -> dict[str, Any]:
-            told = super().format_dict
-            rate = told["rate"] or (told["n"] - told["initial"]) / (told["elapsed"] or 1)
-            return told | {"per_minute": f"{60 * rate:.0f}" if rate else "?"}
-
-    form = "{percentage:3.0f} % {bar} {n_fmt} of {total_fmt} graded, {per_minute} a minute, {remaining} left"
-    return PerMinute(
-        total=every,
-        initial=every - lacking,
-        bar_format=form,
-        smoothing=0.05,
-        disable=None,
-        dynamic_ncols=True,
-    )
+    form = "{percentage:3.0f} % {bar} {n_fmt} of {total_fmt} graded, {rate_noinv_fmt}, {remaining} left"
+    return tqdm(
+        total=every, initial=every - lacking, bar_format=form, unit=" submissions", smoothing=0.05,
+        disable=None, dynamic_ncols=True,
+    )  # fmt: skip
 
 
 @export.command("gradescope")

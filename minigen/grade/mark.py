@@ -118,11 +118,8 @@ def _compared(
     same = all(agree(m, t, exercise.tolerance) for m, t in zip(mine, theirs, strict=True))
     if same and not frame.other_kind:
         return Mark(Outcome.RIGHT, exercise.points, **more)
-    if frame.modified:
-        claims = [replace(m, modified=Another(w.modified)) for m, w in zip(mine, wanted, strict=True)]
-    else:
-        claims = mine
-    said, mistake = named(exercise, source, claims, drawn) or (
+    unlike = [replace(m, modified=Another(w.modified)) for m, w in zip(mine, wanted, strict=True)]
+    said, mistake = named(exercise, source, unlike if frame.modified else mine, drawn) or (
         frame.message if frame.other_kind else _facts(exercise, seen, mine, wanted, theirs),
         None,
     )
@@ -130,7 +127,10 @@ def _compared(
 
 
 class Another(set):
-    """Some other set than this one: what was changed in place, which a sandbox does not say."""
+    """Equal to every other set: what was changed in place, of which a sandbox only says that it differs."""
+
+    def __eq__(self, other: object) -> bool:
+        return set(self) != other
 
     def __ne__(self, other: object) -> bool:
         return set(self) == other
