@@ -571,7 +571,7 @@ modes_covered = check("modes_covered", modes_covered)
 # %%
 plane = ring()  # eight modes, radius 1, std 0.1
 centres = plane.means.float()
-last_step = budget(4, 1200, 4000)
+last_step = budget(1, 1200, 4000)
 moments = [max(1, last_step * i // 8) for i in range(1, 9)]
 
 
@@ -681,35 +681,23 @@ measured(
 
 
 # %%
-@show.styled
-def crowds_over_time(crowds: dict[int, Tensor], which: list[int], title: str):
-    """Crowds of some of the ten games, one game in a row, with the modes behind them."""
-    shown = {step: crowds[step] for step in moments[1::2]}
-    shape = {"figsize": (4.8, 1.2 * len(which) + 0.5), "sharex": True, "sharey": True}
-    figure, every = plt.subplots(len(which), len(shown), **shape)
-    plt.close(figure)
-    for axes, step in zip(every[0], shown, strict=True):
-        axes.set_title(f"step {step}", fontsize=9)
-    for line_of_axes, i in zip(every, which, strict=True):
-        for axes, points in zip(line_of_axes, shown.values(), strict=True):
-            for mean in centres.tolist():
-                axes.add_patch(plt.Circle(mean, 0.3, color=show.PALETTE[5], alpha=0.35, linewidth=0))
-            axes.scatter(*points[i, :200].T, s=1.2, color=show.PALETTE[1])
-            axes.set(aspect="equal", xlim=(-1.8, 1.8), ylim=(-1.8, 1.8), xticks=[], yticks=[])
-        line_of_axes[0].set_ylabel(f"game {i + 1}", fontsize=9)
-    figure.suptitle(title)
-    return figure
+def crowds_over_time(crowds: dict[int, Tensor], title: str):
+    """Crowds of the first three of the ten games, a game in a row, with the middles of the modes."""
+    shown = {f"step {step}": crowds[step] for step in moments[1::2]}
+    return show.clouds(
+        {f"game {i + 1}": {step: crowd[i] for step, crowd in shown.items()} for i in range(3)}, centres, title
+    )
 
 
-crowds_over_time(games["non-saturating, more momentum"][0], [0, 1, 2], "Mode collapse, with more momentum")
+crowds_over_time(games["non-saturating, more momentum"][0], "Mode collapse, with more momentum")
 
 # %% [markdown]
-# Each blue disc is a mode, out to 3 std; the orange points are the crowd. Mostly it is at a few hills, or
+# Each cross is the middle of a mode; the blue points are the crowd. Mostly it is at a few hills, or
 # beside all of them, and by the next picture it has moved, since the discriminator has learned to mistrust that place: the circle of section 7,
 # in a bigger game. And this is what three games with less momentum drew:
 
 # %%
-crowds_over_time(games["non-saturating"][0], [0, 1, 2], "The same game with less momentum")
+crowds_over_time(games["non-saturating"][0], "The same game with less momentum")
 
 # %% [markdown]
 # A game whose row in the table stays at 1 sits on one hill, and mostly on another one in the next picture.

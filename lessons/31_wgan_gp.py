@@ -90,22 +90,16 @@ say(*found["minimax GAN"][:2])
 
 
 # %%
-@show.styled
 def seen_from_above(rows: dict[str, Tensor], networks: int = 6):
     """The points of some of the ten networks, a row for each model. rows: {name: (10, N, 2)}."""
-    shape = {"figsize": (9, 1.6 * len(rows) + 0.3), "sharex": True, "sharey": True, "squeeze": False}
-    figure, every = plt.subplots(len(rows), networks, **shape)
-    plt.close(figure)
-    for line, (name, points) in zip(every, rows.items(), strict=True):
-        for i, axes in enumerate(line):
-            axes.scatter(*points[i, :300].T, s=2, color=show.PALETTE[0], linewidths=0)
-            axes.scatter(*plane.means.T, s=26, color=show.PALETTE[1], marker="x", linewidths=1)
-            axes.set(aspect="equal", xlim=(-1.6, 1.6), ylim=(-1.6, 1.6), xticks=[-1, 1], yticks=[-1, 1])
-        line[0].set_ylabel(name.replace(", ", "\n"))
-    figure.suptitle(
-        f"Points that {networks} of the ten generators draw; crosses: the eight modes", fontsize=12
+    return show.clouds(
+        {
+            name.replace(", ", "\n"): {f"{i + 1}": points[i] for i in range(networks)}
+            for name, points in rows.items()
+        },
+        plane.means,
+        f"Points that {networks} of the ten generators draw; crosses: the eight modes",
     )
-    return figure
 
 
 seen_from_above({"minimax GAN": found["minimax GAN"][2]})

@@ -138,7 +138,7 @@ class Unaware(nn.Module):
         return self.network(x)
 
 
-STEPS, LATENT = budget(4, 300, 2000), 16
+STEPS, LATENT = budget(2, 300, 2000), 16
 
 
 def told(make_critic: Callable[[], nn.Module], kind: type = WGANGP, **settings) -> tuple[WGANGP, dict]:
@@ -167,7 +167,7 @@ def table_of(model: WGANGP, title: str):
 table_of(deaf, "Only the generator is told the label")
 
 # %%
-everything = CLASSES.repeat(budget(10, 100, 100))  # a hundred of each class
+everything = CLASSES.repeat(budget(2, 100, 100))  # a hundred of each class
 real_seen = judge.features(x)
 
 
@@ -407,7 +407,7 @@ table_of(modest, "The same program, with your turn")
 # %%
 torch.manual_seed(0)
 gan = WGANGP(ConditionalGenerator(10, LATENT), ProjectionCritic(10), LATENT, critic_steps=3)
-gan, _ = contest(gan, budget(4, 650, 6000))
+gan, _ = contest(gan, budget(2, 650, 6000))
 
 # %% picture
 table_of(gan, "One noise down each column, one label along each row")

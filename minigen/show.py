@@ -10,11 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from minigen.core import check_images
+from minigen.images import to_bytes
 
 # Okabe and Ito 2008, Color Universal Design, without its yellow, which is hard to see on white; for more than
 # seven classes three of Tol's muted scheme, and classes differ by their marks as well
@@ -37,6 +39,9 @@ STYLE = {
 }
 CELL, WIDTH = 0.9, 9.0  # inches: a picture at most, a row of pictures at most
 GAP = 0.08  # between two pictures, in widths of a picture
+CROWD = {"s": 2, "color": PALETTE[0], "linewidths": 0}
+FRAME = {"color": "#dddddd", "linewidth": 0.6, "clip_on": False}
+CROSS = {"s": 26, "color": PALETTE[1], "linewidths": 1, "marker": "x"}
 
 styled = plt.style.context(STYLE, after_reset=True)  # a decorator: the reader's own settings hold outside
 
@@ -171,15 +176,62 @@ def scatter(
     return figure
 
 
+@styled
+def clouds(
+    points: Mapping[str, Mapping[str, Tensor]],
+    marks: Tensor | None = None,
+    title: str = "",
+    reach: float = 1.6,
+) -> Figure:
+    """Crowds of points side by side, all at one scale: a row and a column for each name.
+
+    points: {row: {column: (N, 2)}}, the same columns in every row; each shows its first 300 points.  marks:
+    (K, 2), a cross at each in every cell, such as the middle of a mode.  reach: a cell shows the square from
+    -reach to reach; points outside are left out.
+    Raises ValueError for points of another shape, and for rows whose columns differ.
+    """
+    _check_some("points", points)
+    columns = list(next(iter(points.values())))
+    for name, row in points.items():
+        _check_some(f"points[{name!r}]", row)
+        if list(row) != columns:
+            raise ValueError(f"every row should have the columns {columns}; points[{name!r}] has {list(row)}")
+        for column, crowd in row.items():
+            if crowd.ndim != 2 or crowd.shape[1] != 2:
+                raise ValueError(
+                    f"points[{name!r}][{column!r}] should be (N, 2); got shape {tuple(crowd.shape)}"
+                )
+    cell = min(1.6, WIDTH / len(columns))
+    left, top = max(map(len, "\n".join(points).split("\n"))) * 0.09, 0.6 if title else 0.3
+    figure = _figure(len(columns) * cell + left, len(points) * cell + top)
+    axes = figure.add_subplot(frameon=False, title=title, aspect="equal")
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0, colors=INK, labelsize=9)
+    axes.set_xticks([2 * reach * i for i in range(len(columns))], columns)
+    axes.set_yticks([2 * reach * i for i in range(len(points))], list(points))
+    for i, row in enumerate(points.values()):
+        for j, crowd in enumerate(row.values()):
+            middle = torch.tensor([2 * reach * j, 2 * reach * i])
+            flip = torch.tensor([1, -1])  # the first row is the upper one, and in a cell y grows upwards
+            for some, style in (crowd[:300], CROWD), (marks, CROSS):
+                if some is not None:
+                    xy = some.detach().cpu().float()
+                    axes.scatter(*(middle + flip * xy[(xy.abs() <= reach).all(1)]).T, **style)
+    edges = [2 * reach * i - reach for i in range(max(len(columns), len(points)) + 1)]
+    axes.hlines(edges[: len(points) + 1], edges[0], edges[len(columns)], **FRAME)
+    axes.vlines(edges[: len(columns) + 1], edges[0], edges[len(points)], **FRAME)
+    axes.set(xlim=(edges[0], edges[len(columns)]), ylim=(edges[len(points)], edges[0]))
+    return figure
+
+
 def _pictures(name: str, images: Tensor) -> list[np.ndarray]:
-    """What imshow wants: (H, W) in [-1, 1] for each grey image, (H, W, 3) in [0, 1] for each in colour."""
+    """What imshow wants, and draws soonest: (H, W, 3) bytes for each image, grey or in colour."""
     check_images(name, images)
     if images.shape[1] not in (1, 3):
         raise ValueError(
             f"{name} should have 1 channel (grey) or 3 (red, green, blue); got {images.shape[1]}"
         )
-    x = images.detach().cpu().float().clamp(-1, 1)  # rounding may leave a value just outside
-    return list(x[:, 0].numpy() if x.shape[1] == 1 else (x.movedim(1, -1).numpy() + 1) / 2)
+    return list(to_bytes(images.detach().cpu().float()).expand(-1, 3, -1, -1).movedim(1, -1).numpy())
 
 
 def _mosaic(
@@ -208,7 +260,7 @@ def _mosaic(
         for column, picture in enumerate(line):
             x = column * (1 + GAP)
             box = (x, x + 1, top + _aspect(picture), top)
-            axes.imshow(picture, cmap="gray", vmin=-1, vmax=1, interpolation="nearest", extent=box)
+            axes.imshow(picture, interpolation="nearest", extent=box)
             axes.text(x + 0.5, top - 0.04, next(captions, ""), fontsize=9, ha="center", va="bottom")
         tallest = max(map(_aspect, line))
         if left:

@@ -15,16 +15,12 @@ COLOUR = torch.linspace(-1, 1, 4 * 3 * 2 * 2).view(4, 3, 2, 2)
 
 
 def drawn(figure):
-    """The pictures of a figure as float64 in [-1, 1], channels first, and the box of each on the paper."""
+    """The pictures of a figure as float64 in [-1, 1], (3, H, W), and the box of each on the paper."""
     pictures = []
     for image in figure.axes[0].images:
-        pixels = np.asarray(image.get_array(), dtype=np.float64)
-        assert image.get_interpolation() == "nearest"
-        if pixels.ndim == 2:  # the colour map turns -1 into black and 1 into white
-            assert (image.norm.vmin, image.norm.vmax, image.cmap.name) == (-1, 1, "gray")
-            pictures.append((pixels[None], image.get_extent()))
-        else:  # red, green, blue in [0, 1]
-            pictures.append((2 * np.moveaxis(pixels, -1, 0) - 1, image.get_extent()))
+        pixels = image.get_array()
+        assert image.get_interpolation() == "nearest" and pixels.dtype == np.uint8 and pixels.shape[2] == 3
+        pictures.append((np.moveaxis(pixels, -1, 0) / 127.5 - 1, image.get_extent()))
     return pictures
 
 
@@ -55,7 +51,7 @@ def test_grid_draws_every_image_as_it_is_in_reading_order(images):
     pictures = drawn(figure)
     assert len(pictures) == len(images)
     for (pixels, _), image in zip(pictures, images.numpy(), strict=True):
-        assert np.abs(pixels - image).max() < 1e-6  # float32, to [0, 1] and back
+        assert np.abs(pixels - image).max() <= 1.001 / 255  # half a grey level
     lefts = [left for _, (left, _, _, _) in pictures]
     tops = [top for _, (_, _, _, top) in pictures]
     assert lefts[0] == lefts[3] < lefts[1] < lefts[2] and tops[0] == tops[2] < tops[3]
@@ -86,7 +82,7 @@ def test_labels_of_any_kind_are_written_above_their_pictures():
 def test_rows_stack_batches_of_different_sizes_with_their_names():
     figure = show.rows({"grey": GREY[:2], "colour": COLOUR})
     pictures = drawn(figure)
-    assert [p.shape for p, _ in pictures] == [(1, 6, 4)] * 2 + [(3, 2, 2)] * 4
+    assert [p.shape for p, _ in pictures] == [(3, 6, 4)] * 2 + [(3, 2, 2)] * 4
     assert texts(figure) == ["grey", "colour"]
     assert pictures[2][1][3] >= pictures[0][1][2]  # the second row starts where the first has ended
 
@@ -94,7 +90,7 @@ def test_rows_stack_batches_of_different_sizes_with_their_names():
 def test_images_may_need_a_gradient_be_half_precision_or_lie_a_rounding_error_outside():
     images = (1.0005 * GREY).requires_grad_()
     assert max(pixels.max() for pixels, _ in drawn(show.grid(images))) == 1
-    assert np.abs(drawn(show.grid(GREY.half()))[0][0] - GREY[0].numpy()).max() < 1e-3  # 11 bits of precision
+    assert np.abs(drawn(show.grid(GREY.half()))[0][0] - GREY[0].numpy()).max() < 5e-3
 
 
 @pytest.mark.parametrize(
@@ -219,7 +215,7 @@ def test_the_palette_is_readable_on_white():
 def test_a_picture_is_one_image_and_as_wide_as_asked():
     figure = show.picture(COLOUR[0], title="one", width=3)
     ((pixels, _),) = drawn(figure)
-    np.testing.assert_allclose(pixels, COLOUR[0].numpy(), atol=1e-6)
+    np.testing.assert_allclose(pixels, COLOUR[0].numpy(), atol=1.001 / 255)
     assert 2.9 < figure.get_size_inches()[0] < 3.3
     with pytest.raises(ValueError, match=r"one image \(C, H, W\); got \(4, 3, 2, 2\)"):
         show.picture(COLOUR)
@@ -235,3 +231,27 @@ def test_a_histogram_gives_every_name_area_one_over_the_same_bins():
         heights, _ = np.histogram(array.double().numpy(), steps, density=True)
         assert abs((heights * np.diff(steps)).sum() - 1) < 1e-9
         assert abs(xy[:, 1].max() - heights.max()) < 1e-9
+
+
+def test_clouds_put_every_crowd_in_its_cell_upright_and_leave_out_what_is_beyond_reach():
+    crowd = torch.tensor([[0.5, 0.25], [9.0, 0.0]])
+    mark = torch.tensor([[0.0, 1.0]])
+    figure = show.clouds({"up": {"a": crowd, "b": crowd}, "down": {"a": crowd, "b": -crowd}}, mark, reach=1)
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["a", "b"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["up", "down"]
+    assert axes.yaxis_inverted() and axes.get_aspect() == 1
+    found = [drawn.get_offsets().tolist() for drawn in axes.collections[:8]]
+    middles, signs = [(0, 0), (2, 0), (0, 2), (2, 2)], [1, 1, 1, -1]
+    assert found[::2] == [[[x + 0.5 * s, y - 0.25 * s]] for (x, y), s in zip(middles, signs, strict=True)]
+    assert found[1::2] == [[[x, y - 1]] for x, y in middles]
+
+
+def test_clouds_refuse_other_shapes_and_rows_with_other_columns():
+    crowd = torch.zeros(5, 2)
+    with pytest.raises(ValueError, match=r"points\['r'\]\['a'\] should be \(N, 2\); got shape \(5, 3\)"):
+        show.clouds({"r": {"a": torch.zeros(5, 3)}})
+    with pytest.raises(ValueError, match=r"columns \['a'\]; points\['s'\] has \['b'\]"):
+        show.clouds({"r": {"a": crowd}, "s": {"b": crowd}})
+    with pytest.raises(ValueError, match="points"):
+        show.clouds({})

@@ -1,5 +1,6 @@
 """The numbers that lessons measure and promise, and the models of digits that they compare."""
 
+import functools
 import json
 import os
 import time
@@ -36,16 +37,14 @@ def measured_model(name: str, sample: Callable[[int], Tensor]) -> dict[str, Any]
     Returns {"model": name, "fid", "precision", "recall": of the course's judge of digits, against the
     training digits; "seconds": of the call for 1,000}, and notes it as `measured` does.
     """
-    from minigen.data import digits
-    from minigen.features import DigitFeatures
     from minigen.metrics import fid, precision_recall
 
     sample(1)
     start = time.perf_counter()
     images = sample(DRAWN).cpu()
     seconds = time.perf_counter() - start
-    judge = DigitFeatures()
-    real, fake = judge.features(digits()[0]), judge.features(images)
+    judge, real = _judge()
+    fake = judge.features(images)
     precision, recall = precision_recall(real, fake)
     entry = {"model": name, "fid": fid(real, fake), "precision": precision, "recall": recall}
     entry["seconds"] = seconds
@@ -56,6 +55,16 @@ def measured_model(name: str, sample: Callable[[int], Tensor]) -> dict[str, Any]
     print(f"{DRAWN:,} digits in {seconds:.2g} s")
     _note(entry)
     return entry
+
+
+@functools.cache
+def _judge() -> tuple[Any, Tensor]:
+    """The course's judge of digits, and the features of the training digits (1438, 64)."""
+    from minigen.data import digits
+    from minigen.features import DigitFeatures
+
+    judge = DigitFeatures()
+    return judge, judge.features(digits()[0])
 
 
 def _note(line: dict) -> None:

@@ -1053,11 +1053,6 @@ def judge_vae(raw):
     return raw
 
 
-def told_apart(broken):
-    """A subclass, whose code is not the stub's: the tests hand a repair's own bug in, as an answer."""
-    return type(broken.__name__, (broken,), {"__source__": broken.__source__})
-
-
 TERMS = "return self.nll(x, reparameterize(mu, logvar, eps)), kl_standard(mu, logvar)"
 LOSS = 'return {"reconstruction": nll.mean(), "kl": self.beta * kl.mean()}'
 
@@ -1125,7 +1120,7 @@ exercise(
     repair="three bugs",
     mistakes={
         "three bugs": (
-            told_apart(with_bugs(SPREAD, NOISE, MEAN)),
+            with_bugs(SPREAD, NOISE, MEAN),
             f"All three bugs are left. {SPREAD} {NOISE} {MEAN}",
         ),
         "mean, and noise detached": (with_bugs(NOISE, MEAN), f"Two bugs are left. {NOISE} {MEAN}"),

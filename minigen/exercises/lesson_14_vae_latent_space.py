@@ -762,11 +762,6 @@ def probe_swap(answer, rng):
     return {"loss": loss, "swapped": frozen.swap(rng.images(n + 1, channels), family[[*range(n), 0]])}
 
 
-def told_apart(broken):
-    """A subclass, whose code is not the stub's: the tests hand a repair's own bug in, as an answer."""
-    return type(broken.__name__, (broken,), {"__source__": broken.__source__})
-
-
 LOSS = "return reconstruction_error(x, self.decode(self.encode(x), family))"
 SWAP = "return self.decode(self.encode(x), 1 - family)"
 BOTH = "sum(reconstruction_error(x, self.decode(z, torch.full_like(family, f))) for f in (0, 1))"
@@ -780,7 +775,7 @@ exercise(
     repair="both decoders learn everything",
     mistakes={
         "both decoders learn everything": (
-            told_apart(edited(swapper, LOSS, f"z = self.encode(x)\n        return {BOTH} / 2")),
+            edited(swapper, LOSS, f"z = self.encode(x)\n        return {BOTH} / 2"),
             "Each decoder learns to draw both families, so to swap the decoder changes nothing: a square comes back as a "
             "square. A decoder must only ever see its own family.",
         ),

@@ -740,11 +740,6 @@ def judge_gan(raw):
     return raw
 
 
-def told_apart(broken):
-    """A subclass, whose code is not the stub's: the tests hand a repair's own bug in, as an answer."""
-    return type(broken.__name__, (broken,), {"__source__": broken.__source__})
-
-
 FAKE = "fake = self.fakes(real, *condition).detach()"
 CRITIC = 'yield "critic", self.critic_loss(real, fake, *condition)'
 LAST = 'yield "generator", self.generator_loss(self.fakes(real, *condition), *condition)'
@@ -781,7 +776,7 @@ exercise(
     blank=("losses",),
     repair="detach missing",
     mistakes={
-        "detach missing": (told_apart(edited(gan.GAN, ".detach()", "")), LEAK),
+        "detach missing": (edited(gan.GAN, ".detach()", ""), LEAK),
         "detach at the wrong turn": (
             edited(gan.GAN, ".detach()", "", LAST, LAST.replace("*condition), *", "*condition).detach(), *")),
             f"You detach at the wrong turn. {LEAK} {DEAF}",

@@ -957,11 +957,6 @@ def judge_wgan_gp(raw):
     return raw
 
 
-def told_apart(broken):
-    """A subclass, whose code is not the stub's: the tests hand a repair's own bug in, as an answer."""
-    return type(broken.__name__, (broken,), {"__source__": broken.__source__})
-
-
 GP = gan.WGANGP
 POINTS = "points = between(real, fake, torch.rand(len(real), device=real.device))"
 SLOPES = "penalty = gradient_penalty(lambda x: self.critic(x, *condition), points)"
@@ -998,7 +993,7 @@ exercise(
     repair="at real images only",
     mistakes={
         "at real images only": (
-            told_apart(at("points = real")),
+            at("points = real"),
             "The penalty is taken at real images only. Between them and the fakes, where the generator has to find its way, the "
             "slope may be anything. It still trains on easy data, and so nobody notices.",
         ),

@@ -72,7 +72,8 @@ def mistakes_fail_and_are_named(exercise) -> None:
 def _in_other_words(answer):
     """The same answer with other code, so that the stub of a repair exercise counts as an attempt."""
     if isinstance(answer, type):
-        return answer
+        known = {"__source__": answer.__source__} if "__source__" in vars(answer) else {}
+        return type(answer.__name__, (answer,), known)
     return lambda *args, **kwargs: answer(*args, **kwargs)
 
 
