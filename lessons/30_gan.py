@@ -358,7 +358,7 @@ measured("own + leaked gradient / own gradient", (own + leaked).norm() / own.nor
 
 # %% [markdown]
 # The critic's loss wants fakes that are easy to find, the generator's wants the opposite. At the start both pull equally hard, and
-# if a training loop adds them up, next to nothing is left of the gradient at the start, and no error is raised. The usual loop
+# if a training loop adds them up, next to nothing is left of the gradient, and no error is raised. The usual loop
 # calls `loss.backward()` for both, so there the missing `detach` does this harm whenever the gradients are not thrown away in between.
 # (Our `train` asks for the gradients of one player only. With it the bug costs time and memory and nothing else. Do not rely on the
 # loops of others.)
@@ -485,7 +485,7 @@ show.rows(drawn, title="Drawn for a judge who does not learn any more")
 #
 # Gradient descent on a loss goes downhill and arrives somewhere. Two players who walk on *one* surface, one downhill and the other
 # uphill, need not arrive. The smallest game that shows it has one number for each player, and the value $f(x, y) = x \, y$. The
-# first wants it small, the second large. The only place where none of them wants to move is $(0, 0)$.
+# first wants it small, the second large. The only place where neither wants to move is $(0, 0)$.
 #
 # **Your turn.** The first player moves $x$ against the gradient of $f$, the second moves $y$ along it, each by `lr` times the
 # gradient. If they move in `turns`, the second sees what the first has just done, as in our GANs; if not, both move at once.
@@ -671,8 +671,8 @@ measured(
 
 # %% [markdown]
 # Look along the rows. With more momentum hardly any game gets near eight: most cover a few modes or none, and modes that
-# were covered are lost again. With less momentum many games find all modes in time, some early, some late, and some not at all. Nothing but the
-# start differs between the ten games of a table: report one of them, and you report chance.
+# were covered are lost again. With less momentum many games find all modes in time, some early, some late, and some not at all. Nothing but
+# chance differs between the ten games of a table, at the start and in the draws: report one of them, and you report chance.
 #
 # The two losses differ less than their fame. The minimax loss, which section 6 found so quiet, is not behind, perhaps because
 # Adam makes small gradients large (section 6 again).
@@ -692,7 +692,7 @@ def crowds_over_time(crowds: dict[int, Tensor], title: str):
 crowds_over_time(games["non-saturating, more momentum"][0], "Mode collapse, with more momentum")
 
 # %% [markdown]
-# Each cross is the middle of a mode; the blue points are the crowd. Mostly it is at a few hills, or
+# Each cross is the middle of a mode; the blue points are 300 of the crowd (without those outside of the frame). Mostly it is at a few hills, or
 # beside all of them, and by the next picture it has moved, since the discriminator has learned to mistrust that place: the circle of section 7,
 # in a bigger game. And this is what three games with less momentum drew:
 
@@ -700,7 +700,8 @@ crowds_over_time(games["non-saturating, more momentum"][0], "Mode collapse, with
 crowds_over_time(games["non-saturating"][0], "The same game with less momentum")
 
 # %% [markdown]
-# A game whose row in the table stays at 1 sits on one hill, and mostly on another one in the next picture.
+# A game whose row in the table stays near 1, such as the third, sits at one hill or beside it, and somewhere else in the next
+# picture.
 #
 # Be strict with the winners too. A crowd that covers all eight modes is still a ring rather than eight hills, with points on the
 # way from one to the next: compare the shares near a mode of such crowds, printed above, with that of the ring itself. And the averaged weights are no
@@ -802,7 +803,7 @@ measured("contrast of neighbouring pixels, GAN / VAE", by_contrast["GAN"] / by_c
 #
 # ## 10 · When a game blows up
 #
-# Nothing keeps the players from running away. Here is a game in two faults: its step size is far too large, and its critic's loss
+# Nothing keeps the players from running away. Here is a game with two faults: its step size is far too large, and its critic's loss
 # takes the logarithm of a *rounded* probability. `train` looks at each loss and each gradient before it takes a step. It stops, with the
 # weights still usable, and says which player it was and when:
 
@@ -832,11 +833,13 @@ for step, losses, _ in train(tame, batches(x, size=64), steps=budget(5, 50, 50),
 print(f"step {step}: {latest}")
 
 # %% [markdown]
-# All losses are finite. Good they are not: with such steps one player wins at once, and the other never comes back.
+# All losses are finite. Good they are not: with such steps one player has won, and after 50 of
+# them the other has not come back.
 #
 # ## What goes wrong in practice
 #
-# - **A missing `detach`**, or one at the wrong turn. The losses look right in both cases.
+# - **A missing `detach`**: the losses look right. With one at the wrong turn the critic's loss goes to 0, and the generator never
+#   learns.
 # - **The sigmoid twice**: in the network and again in `binary_cross_entropy_with_logits`. The discriminator can never be sure.
 # - **"Non-saturating" in the text, minimax in the code.** Look at the sign *inside* of the `softplus`.
 # - **Much momentum.** Adam's usual 0.9 made the collapse worse here.

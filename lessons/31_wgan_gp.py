@@ -448,7 +448,7 @@ from minigen.gan import gradient_penalty
 gradient_penalty = check("gradient_penalty", gradient_penalty)
 
 # %% [markdown]
-# In which units does that matter? A critic that is as steep as it should be, $f(x) = x$ on a line, and a batch of 64:
+# How much does that matter? A critic that is as steep as it should be, $f(x) = x$ on a line, and a batch of 64:
 
 # %%
 points = torch.randn(64, 1, generator=torch.Generator().manual_seed(0)).requires_grad_()
@@ -542,7 +542,8 @@ for name, critic in turning.items():
     measured(f"estimate / exact distance in the valley, price: {name}", estimate(critic, both_ways), **bounds)
 
 # %% [markdown]
-# In 500 steps, with these first weights, the first critic gets stuck on one side, and knows nothing of the hill behind it. (Petzka,
+# In 500 steps, with these first weights, the first critic gets stuck on one side, and knows nothing of the hill behind it. Its estimate is
+# even negative: on the whole it rates the fakes higher than the real numbers. (Petzka,
 # Fischer and Lukovnikov, 2018, propose the second price for a related reason.) In a GAN it is less bad than it looks: the fakes
 # move while the critic learns, a critic in many dimensions can turn without going through 0, and a smaller $\lambda$ charges less
 # for the way. We go on with the price of the paper, since everybody uses it, and keep this in mind.
@@ -728,12 +729,13 @@ for row in measured_models([here]):
     )
 
 # %% [markdown]
-# By the Fréchet distance it is clearly better than the VAE, in one pass through the network for a digit. Read the precision too: it
+# By the Fréchet distance it is clearly better than the VAE, and like the VAE it needs one pass through the network for a digit. Read the precision too: it
 # is *lower* than the VAE's. Where the VAE draws a soft but typical digit, the GAN more often draws something that is no digit at all;
 # look for those in the rows above. Its recall is that of a model which has not collapsed. More steps (`MINIGEN_BUDGET=full`) are the
 # first thing to try.
 #
-# And the GANs of lesson 30, in the same table? By this score WGAN-GP does not stand out among them (and each was trained only once).
+# And the GANs of lesson 30, in the same table? By the Fréchet distance and the precision WGAN-GP is no better
+# than they are; its recall is higher (and each was trained only once).
 # What you gain on these digits is a loss that can be read.
 #
 # ## 8 · What goes wrong in practice
@@ -771,8 +773,8 @@ for kind in (Unruled, WGANGP):
 # - **`create_graph` forgotten**: the penalty is printed, and nobody makes it smaller: it has no slope for the weights.
 # - **One norm for the batch**: every slope is driven to 1 / √N, so it comes out √N too small. **Gradient of the batch's mean**: every
 #   slope is driven to N, so it comes out N times too large. When results change with the batch size alone, look here.
-# - **`eps` of a wrong shape**: (N,) or (N, 1) meets the pixels, not the images, and nothing complains where the batch is as large as
-#   the picture is wide or high (or is one image).
+# - **`eps` of a wrong shape**: on images, (N,) meets the columns of pixels and (N, 1) the rows, and nothing complains where the batch
+#   is as large as the picture is wide or high. On points (N, D), (N, 1) is right.
 # - **Batch normalisation in the critic**: it makes each value depend on the whole batch, and "the gradient of value $i$" has no
 #   meaning any more. The paper uses layer normalisation; our critic has none.
 # - **$\lambda$ copied from another data set**: it has a unit. If your data are 10 times larger, $W_1$ is 10 times larger, and so

@@ -49,7 +49,8 @@ def non_saturating_loss(fake: Tensor) -> Tensor:
 def wasserstein_loss(real: Tensor, fake: Tensor) -> Tensor:
     """What a critic of slope at most 1 minimises: the negative of its estimate of the Wasserstein-1 distance.
 
-    real, fake: (N,), what it gives to real and to generated images.  Returns a scalar, in units of the data.
+    real: (N,), fake: (M,), what it gives to real and to generated images; N and M may differ.
+    Returns a scalar, in units of the data.
     Source: Arjovsky, Chintala and Bottou 2017, Wasserstein GAN, eq. 2.
     """
     return fake.mean() - real.mean()
@@ -72,7 +73,7 @@ def between(real: Tensor, fake: Tensor, eps: Tensor) -> Tensor:
     point lies.  Returns (N, …).
     Source: Gulrajani et al. 2017, Improved Training of Wasserstein GANs, algorithm 1.
     """
-    eps = eps.view(-1, *[1] * (real.ndim - 1))
+    eps = eps.unflatten(0, (-1, *[1] * (real.ndim - 1)))  # (N, 1, …, 1)
     return fake + eps * (real - fake)
 
 

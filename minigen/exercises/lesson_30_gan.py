@@ -322,9 +322,11 @@ def probe_jensen_shannon(answer, rng):
 
     log_p, log_q, x = gaussians(rng.size(10, 30) / 10, 0.004 * rng.size(2, 3))
     far = torch.stack(gaussians(100.0, 0.01 * rng.size(2, 3)))
+    wide = 1e9  # so wide that all densities are tiny: the divergence is the same
     denormal = ((far[:2] > -760) & (far[:2] < -700)).any(0)  # a density that is not 0, and half of it is
     return {
         "divergence": answer(log_p, log_q, x),
+        "divergence of wide densities": answer(log_p - math.log(wide), log_q - math.log(wide), wide * x),
         "divergence of equal densities": 1 + answer(log_p, log_p.clone(), x),
         "extreme: divergence of densities far apart": answer(*far[:, ~denormal]),
     }
@@ -379,6 +381,11 @@ exercise(
             by_the_densities,
             "The formula is right, but far from its centre a density is rounded to 0, and 0 · log 0 is not a number. (Nor is 0 / 0, "
             "where p and q are both rounded to 0, and so m.) Stay with the logarithms: the logarithm of a quotient is a difference, and `logaddexp` gives the logarithm of a sum.",
+        ),
+        "a small number added": (
+            integral(lambda p, q, m: sum(d.exp() * ((d.exp() + 1e-8) / (m.exp() + 1e-8)).log() for d in (p, q)) / 2),
+            "You add a small number to the densities. Where they are smaller than it their ratio is lost, and wide densities are small "
+            "everywhere.",
         ),
         "KL(p ‖ q)": (
             integral(lambda p, q, m: p.exp() * (p - q)),
@@ -513,8 +520,8 @@ exercise(
         ),
         "no gradient": (
             "c",
-            "Answers near 1/2 are where the generator's loss has a good slope. It vanishes at the other end, where the fakes are "
-            "found out with certainty.",
+            "The loss does not tell. At answers near 1/2 the generator's losses have a good slope; what reaches its weights depends "
+            "on the critic's own slope, which this number does not show.",
         ),
         "diverged": (
             "d",
@@ -702,7 +709,9 @@ def played(model, batch, lr=0.2):
         values[f"{name}: gradient of the generator"] = flat["generator"]
         if player == "critic":  # at the generator's turn its own gradient is nobody's business
             values[f"{name}: gradient of the critic"] = flat["critic"]
-        for w, g in zip(model.players()[player].parameters(), slopes[player], strict=True):
+        for w, g in (
+            zip(model.players()[player].parameters(), slopes[player], strict=True) if player in slopes else ()
+        ):
             if g is not None:
                 w.data = w.data - lr * g  # not in place: a loss made too early is to be compared, not to fail
     return values
@@ -721,10 +730,21 @@ def probe_gan(answer, rng):
     values = {}
     for steps, condition in (1, None), (3, labels):
         condition = None if condition is None else condition.repeat(steps)
-        game_seen = played(model(steps), (rng.normal(steps * n, size), condition))
-        values |= {f"{'labels, ' if steps > 1 else ''}{name}": value for name, value in game_seen.items()}
+        players = model(steps)
+        for batch in "", "next batch, ":  # which meets what the first has left behind
+            game_seen = played(players, (rng.normal(steps * n, size), condition))
+            kind = batch + ("labels, " if steps > 1 else "")
+            values |= {f"{kind}{name}": value for name, value in game_seen.items()}
     other = played(model(2), (rng.normal(2 * n, size), rng.integers(2 * n, high=classes)))
     values |= {f"other labels, {name}": v for name, v in other.items() if "critic" in name.split(":")[0]}
+
+    subclass = model(1)  # has losses of its own
+    subclass.critic_loss = lambda real, fake: gan.wasserstein_loss(
+        subclass.critic(real), subclass.critic(fake)
+    )
+    subclass.generator_loss = lambda fake: gan.minimax_loss(subclass.critic(fake))
+    game_seen = played(subclass, (rng.normal(n, size), None))
+    values |= {f"other losses, {name}": value for name, value in game_seen.items()}
 
     many = model(1)
     for _ in many.losses((rng.normal(500, size), None)):
@@ -853,6 +873,20 @@ exercise(
         "names swapped": (
             edited(gan.GAN, CRITIC, CRITIC.replace('"critic"', '"generator"'), LAST, LAST.replace('"generator"', '"critic"')),
             "The names have changed places: each loss is handed to the other player's optimizer.",
+        ),
+        "other names": (
+            edited(gan.GAN, CRITIC, CRITIC.replace('"critic"', '"discriminator"')),
+            "There is no player \"discriminator\". `players` names them: \"critic\" and \"generator\".",
+        ),
+        "loss written out": (
+            edited(gan.GAN, LAST, 'yield "generator", non_saturating_loss(self.critic(self.fakes(real, *condition), *condition))'),
+            "You write the loss out. Ask `self.critic_loss` and `self.generator_loss`: other GANs are subclasses that change these "
+            "two, and nothing else.",
+        ),
+        "critic switched off": (
+            edited(gan.GAN, LAST, "self.critic.requires_grad_(False)\n        " + LAST),
+            "You switch the critic's weights off for the generator's turn, and never on again: from the next batch on it learns "
+            "nothing.",
         ),
         "losses swapped": (
             edited(gan.GAN, CRITIC, 'yield "critic", self.generator_loss(fake, *condition)', LAST,
@@ -1176,7 +1210,7 @@ exercise(
         ),
         "fair share rounded down": (
             modes_from(within, lambda counts, fair: counts >= fair // 4),
-            "You round the quarter of the fair share down to a whole number (`//`). It need not be whole: compare with N / K / 4.",
+            "You round the fair share, or the quarter of it, to a whole number. It need not be whole: compare with N / K / 4.",
         ),
         "counted over the modes": (
             modes_by_point(lambda near, n, k: near.sum(2) >= n / k / 4),

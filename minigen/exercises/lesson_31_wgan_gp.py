@@ -546,6 +546,10 @@ exercise(
             "Your eps has shape (N, 1). torch lines up shapes from the *right*, so on images (N, C, H, W) each row of pixels "
             "gets an eps, not each image. It needs as many dimensions as the images have: (N, 1, 1, 1).",
         ),
+        "every eps for every pair": (
+            lambda real, fake, eps: torch.stack([fake + e * (real - fake) for e in eps]),
+            "Every eps meets every pair, so you have N · N points. Pair i has eps i.",
+        ),
         "for images only": (
             lambda real, fake, eps: fake + eps.view(-1, 1, 1, 1) * (real - fake),
             "Right for images (N, C, H, W); but points (N, D) come back in four dimensions. Take the number of dimensions from "
@@ -635,6 +639,9 @@ exercise(
         lambda real, fake, eps: torch.lerp(fake, real, rows_of(eps, real)),
         lambda real, fake, eps: torch.stack([f + e * (r - f) for r, f, e in zip(real, fake, eps, strict=True)]),
     ],
+    equivalents={
+        "eps = eps.unflatten(-1, (-1, *[1] * (real.ndim - 1)))": "an eps (N,) has no other dimension",
+    },
     hints=[
         "A share eps of the real image, and 1 − eps of the fake.",
         "torch lines up shapes from the right. To meet the first dimension of (N, C, H, W), eps has to be (N, 1, 1, 1).",
@@ -884,11 +891,22 @@ exercise(
 )
 
 
+def places(model, asked, fake, away):
+    """Where on the way from fakes to fake + away the penalty of one turn is taken: (N, D), 0 at the fakes, 1 at the
+    real images; or -1 everywhere, where it is not taken at one point for each pair."""
+    asked.clear()
+    model.critic_loss(fake + away, fake)
+    if asked and asked[0].shape == fake.shape and all(torch.equal(asked[0], again) for again in asked):
+        return ((asked[0] - fake) / away).flatten(1)
+    return torch.full_like(fake, -1).flatten(1)
+
+
 def probe_wgan_gp(answer, rng):
     """Three critics: a linear one, whose slope is the same everywhere; a curved one, at fakes that *are* the real
-    images; and one that writes down where its slope is asked for."""
-    n, columns, width = rng.size(3, 5), rng.size(2, 3), rng.size(4, 6)
-    d = 2 * columns
+    images; and one that writes down where its slope is asked for. There are as many images as they have rows and
+    columns, so that a wrong shape of eps goes through."""
+    n, width = rng.size(3, 5), rng.size(4, 6)
+    d = n * n
     line = rng.normal(d, leaf="weights of a linear critic")
     inner = rng.normal(d, width, leaf="weights of a curved critic")
     asked = []
@@ -897,7 +915,7 @@ def probe_wgan_gp(answer, rng):
         return x.flatten(1)[:, :d] @ line * (1 + labels)
 
     def curved(x, labels=0):
-        return (x.flatten(1) @ inner).tanh().sum(1) * (1 + labels)
+        return (x.flatten(1)[:, :d] @ inner).tanh().sum(1) * (1 + labels)
 
     def flat(x, labels=0):
         return curved(x, labels) / 20
@@ -913,47 +931,52 @@ def probe_wgan_gp(answer, rng):
         return made
 
     labels = rng.integers(n, high=3)
-    real, fake = rng.normal(n, 1, 2, columns), rng.normal(n, 1, 2, columns)
-    wide = rng.normal(200, d)  # points, not images: as on the ring
+    real, fake = rng.normal(n, 1, n, n), rng.normal(n, 1, n, n)
     losses = {
         "critic": model(linear).critic_loss(real, fake),
         "with labels": model(linear).critic_loss(real, fake, labels),
         "where all are equal": model(curved).critic_loss(real, real.clone(), labels),
         "where all are equal, of a flat critic": model(flat).critic_loss(real, real.clone(), labels),
     }
-    away = 1 + rng.uniform(200, d)
-    shares = []
-    for _ in range(2):
-        model(watching).critic_loss(wide + away, wide)
-        points = torch.cat(asked) if asked else wide
-        shares.append((points - wide) / away if points.shape == wide.shape else 0 * wide - 1)
-        asked.clear()
+    shares = {}
+    for name, shape in {"points": (d, d), "images": (n, 1, n, n)}.items():  # points as on the ring
+        start, away = rng.normal(*shape), 1 + rng.uniform(*shape)
+        turns = [places(model(watching), asked, start, away) for _ in range(400 // shape[0])]
+        shares[f"places of the penalty, {name}"] = torch.stack(turns)
     found = {}
     for name, loss in losses.items():
         terms = loss if isinstance(loss, dict) else {"loss": loss}
         found |= {f"{name}: {term}": value for term, value in terms.items()}
-    return found | {
-        "points of the penalty": torch.stack(shares),
-        "generator": model(curved).generator_loss(fake),
-        "generator with labels": model(curved).generator_loss(fake, labels),
-    }
+    return (
+        found
+        | shares
+        | {
+            "generator": model(curved).generator_loss(fake),
+            "generator with labels": model(curved).generator_loss(fake, labels),
+        }
+    )
 
 
 def judge_wgan_gp(raw):
-    """Any draw of the points will do, of 200: uniform on the line from its fake (0) to its real image (1)."""
-    share, again = raw.pop("points of the penalty")
-    each = share.mean(1)
-    one = raw["points: one share for all numbers of an image"] = (share - each[:, None]).abs().max() < 1e-3
-    raw["points: between fake and real"] = ((each > -1e-3) & (each < 1 + 1e-3)).all()
-    raw["points: drawn anew for each image"] = (each.std() > 0.2) | ~one
-    raw["points: drawn anew at each turn"] = (share - again).abs().max() > 1e-3
-    raw["points: not all at the fakes"], raw["points: not all real"] = (
-        (each > 0.05).any(),
-        (each < 0.95).any(),
-    )
-    raw["points: uniform"] = (
-        torch.stack([(each < q).double().mean() - q for q in (0.25, 0.5, 0.75)]).abs() < 0.15
-    ) | ~one
+    """Any draw of the places will do, of about 400: uniform on the line from its fake (0) to its real image (1)."""
+    for kind in ("points", "images"):
+        share = raw.pop(f"places of the penalty, {kind}")  # (turns, N, D)
+        each = share.mean(2)  # (turns, N)
+        one = (share - each[..., None]).abs().max() < 1e-3
+        anew = (share[0] - share[1]).abs().max() > 1e-3
+        quarters = torch.stack([(each < q).double().mean() - q for q in (0.25, 0.5, 0.75)])
+        facts = {
+            "one point for each pair, of its shape": (share != -1).any(),
+            "one share for all numbers of each": one,
+            "between fake and real": ((each > -1e-3) & (each < 1 + 1e-3)).all(),
+            "a share of its own for each": (share[:, 0] - share[:, 1]).abs().max() > 1e-3,
+            "drawn anew at each turn": anew,
+            "not all at the fakes": (each > 0.05).any(),
+            "not all real": (each < 0.95).any(),
+            "not only at both ends": ((each > 0.05) & (each < 0.95)).any(),
+            "uniform": (quarters.abs().max() < 0.11) | ~one | ~anew,
+        }
+        raw |= {f"{kind}: {name}": value for name, value in facts.items()}
     return raw
 
 
@@ -1028,6 +1051,38 @@ exercise(
             "Right for images (N, C, H, W). But the data may also be points (N, D), as on the ring, and these come back in four "
             "dimensions. Your `between` takes care of that: call it.",
         ),
+        "eps along the columns": (
+            at("eps = torch.rand(len(real), device=real.device)\n        points = fake + eps * (real - fake)"),
+            "Your eps has shape (N,), and torch lines up shapes from the *right*: each column of pixels gets an eps, not each image. "
+            "With a batch of another size it stops. Your `between` gives it the missing dimensions: call it.",
+        ),
+        "eps along the rows": (
+            at("eps = torch.rand(len(real), 1, device=real.device)\n        points = fake + eps * (real - fake)"),
+            "Your eps has shape (N, 1). That is right for points (N, D); but on images (N, C, H, W) torch lines it up from the "
+            "*right*, so each row of pixels gets an eps, and with a batch of another size it stops. Your `between` takes an eps of "
+            "shape (N,), and does this for you: call it.",
+        ),
+        "eps of shape (N, 1) for between": (
+            at("points = between(real, fake, torch.rand(len(real), 1, device=real.device))"),
+            "Your eps has more than one dimension, as (N, 1). `between` asks for one number for each image, (N,), and adds the "
+            "other dimensions itself: `torch.rand(len(real))`, without a further size.",
+        ),
+        "at both ends, apart": (
+            edited(GP, SLOPES, "critic = lambda x: self.critic(x, *condition)\n"
+                               "        penalty = (gradient_penalty(critic, real) + gradient_penalty(critic, fake)) / 2"),
+            "You ask for the slope at more points than there are pairs, as at real images and at fakes. One point on the way "
+            "between them for each pair is wanted.",
+        ),
+        "not evenly": (
+            at("points = between(real, fake, torch.rand(len(real)) / 2)"),
+            "Your points lie on the way, but not evenly: some parts of it are visited more often than others, or never. eps is "
+            "uniform on the whole of [0, 1], as `torch.rand` draws it.",
+        ),
+        "distance alone": (
+            edited(GP, RETURNED, "return distance"),
+            "You return one number, the distance without the penalty. Then nothing holds the slope. Return both terms by name: "
+            "`{\"distance\": …, \"penalty\": …}`.",
+        ),
         "beyond the real end": (
             at("points = real + torch.rand(len(real)).view(-1, *[1] * (real.ndim - 1)) * (real - fake)"),
             "Your points lie beyond the real images, on the side away from the fakes. The way starts at the fake and ends at "
@@ -1049,8 +1104,8 @@ exercise(
         ),
         "eps from a normal distribution": (
             at(POINTS.replace("torch.rand(", "torch.randn(")),
-            "`torch.randn` draws from a normal distribution, so many of your points lie beyond both ends. `torch.rand` is "
-            "uniform on [0, 1].",
+            "Some of your points lie beyond the ends of the way, since your eps leaves [0, 1]: `torch.randn` draws from a normal "
+            "distribution. `torch.rand` is uniform on [0, 1] as it is.",
         ),
         "one slope for the whole batch": (
             priced("(gradients.norm() - 1).square()"),
@@ -1153,8 +1208,8 @@ exercise(
     hints=[
         "Where does the docstring of `WGANGP` say that the slope should be 1? Where is it checked here?",
         "You have written a function that gives points on the way from a fake to a real image.",
-        "`between(real, fake, eps)` wants one eps for each image, drawn uniformly from [0, 1]: `torch.rand(len(real), …)`. "
-        "(An eps of shape (N, 1, 1, 1) fits images only; the data may also be points (N, D).)",
+        "`between(real, fake, eps)` wants one eps for each image, of shape (N,), drawn uniformly from [0, 1]: `torch.rand` of "
+        "`len(real)` numbers.",
     ],
     points=2,
     minutes=10,
