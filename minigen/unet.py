@@ -1,0 +1,119 @@
+"""The U-Net of diffusion models: from noisy images and the time to images of the same size."""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from minigen.layers import downsample, upsample
+
+
+def time_embedding(t: Tensor, dim: int, longest: float = 10_000.0) -> Tensor:
+    """Times as many waves, from fast to slow: half of the numbers are sines of t, half are cosines.
+
+    t: (N,), of any dtype, in steps.  dim: even, at least 4.  longest: the wave lengths, over 2π, go from 1 to
+    this number of steps, in equal ratios.  Returns (N, dim), floating point, in [-1, 1]: all the sines, then
+    all the cosines.
+    Source: Vaswani et al. 2017, Attention Is All You Need, section 3.5; with both ends of the range included
+    as in the published code of Ho et al. 2020.
+    """
+    frequencies = torch.logspace(0, -1, dim // 2, base=longest, device=t.device)  # 1 to 1 / longest
+    angles = t[:, None] * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions with a way around them; in between, every channel is shifted by what the time says.
+
+    channels_in, channels_out: multiples of 8, the second not 8 itself: the norm of a group of one channel
+    would undo the shift.  time: numbers in the embedding of the time.
+    x: (N, channels_in, H, W), e: (N, time) -> (N, channels_out, H, W).  At first it only adds 0 to its input.
+    Source: Ho et al. 2020, Denoising Diffusion Probabilistic Models, appendix B.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, time: int):
+        super().__init__()
+        self.first = nn.Sequential(
+            nn.GroupNorm(8, channels_in), nn.SiLU(), nn.Conv2d(channels_in, channels_out, 3, padding=1)
+        )
+        self.shift = nn.Sequential(nn.SiLU(), nn.Linear(time, channels_out))
+        self.second = nn.Sequential(
+            nn.GroupNorm(8, channels_out),
+            nn.SiLU(),
+            silent(nn.Conv2d(channels_out, channels_out, 3, padding=1)),
+        )
+        self.around = (
+            nn.Conv2d(channels_in, channels_out, 1) if channels_in != channels_out else nn.Identity()
+        )
+
+    def forward(self, x: Tensor, e: Tensor) -> Tensor:
+        h = self.first(x) + self.shift(e)[:, :, None, None]  # (N, channels_out, H, W)
+        return self.around(x) + self.second(h)
+
+
+class Attention(nn.Module):
+    """Every pixel looks at all pixels, and adds a mean of what they show, weighted by how well they match.
+
+    channels: a multiple of 8.  (N, channels, H, W) -> the same shape.  At first it only adds 0 to its input.
+    Source: Vaswani et al. 2017, equation 1; on pixels: Ho et al. 2020, appendix B.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.norm = nn.GroupNorm(8, channels)
+        self.query, self.key, self.value = (nn.Conv2d(channels, channels, 1) for _ in range(3))
+        self.out = silent(nn.Conv2d(channels, channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.norm(x)
+        query, key, value = (
+            layer(h).flatten(2) for layer in (self.query, self.key, self.value)
+        )  # (N, C, HW)
+        weights = (query.mT @ key / math.sqrt(x.shape[1])).softmax(2)  # (N, HW, HW), each row sums to 1
+        return x + self.out((value @ weights.mT).view_as(x))
+
+
+class UNet(nn.Module):
+    """Down to small images and up again, with what was found at each size carried across to the way up.
+
+    channels: of the images.  width: at full size, a multiple of 8 above 8.  multiples: of the width, at full
+    size, at half size, and so on.  Attention works at the smallest size alone.  At first it returns zeros.
+    Source: Ronneberger et al. 2015, U-Net; Ho et al. 2020, appendix B, here with one block at each size.
+    """
+
+    def __init__(self, channels: int = 1, width: int = 32, multiples: tuple[int, ...] = (1, 2)):
+        super().__init__()
+        self.width, time = width, 4 * width
+        widths = [width * m for m in multiples]
+        pairs = list(pairwise([width, *widths]))
+        self.time = nn.Sequential(nn.Linear(width, time), nn.SiLU(), nn.Linear(time, time))
+        self.into = nn.Conv2d(channels, width, 3, padding=1)
+        self.down = nn.ModuleList(ResidualBlock(a, b, time) for a, b in pairs)
+        self.shrink = nn.ModuleList([*(downsample(w, w) for w in widths[:-1]), nn.Identity()])
+        self.first = ResidualBlock(widths[-1], widths[-1], time)
+        self.attention = Attention(widths[-1])
+        self.second = ResidualBlock(widths[-1], widths[-1], time)
+        self.up = nn.ModuleList(ResidualBlock(2 * b, a, time) for a, b in reversed(pairs))
+        self.grow = nn.ModuleList([*(upsample(w, w) for w in reversed(widths[:-1])), nn.Identity()])
+        last = silent(nn.Conv2d(width, channels, 3, padding=1))
+        self.out = nn.Sequential(nn.GroupNorm(8, width), nn.SiLU(), last)
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """x: (N, channels, H, W), sides multiples of 2 ** (len(multiples) - 1), t: (N,) in steps -> as x."""
+        e = self.time(time_embedding(t, self.width))
+        h, carried = self.into(x), []
+        for block, shrink in zip(self.down, self.shrink, strict=True):
+            carried.append(block(h, e))
+            h = shrink(carried[-1])
+        h = self.second(self.attention(self.first(h, e)), e)
+        for block, grow in zip(self.up, self.grow, strict=True):
+            h = grow(block(torch.cat([h, carried.pop()], dim=1), e))
+        return self.out(h)
+
+
+def silent(layer: nn.Conv2d) -> nn.Conv2d:
+    """The layer with all its weights at 0, so that what it feeds into starts as if it were not there."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer
