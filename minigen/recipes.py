@@ -13,9 +13,16 @@ from minigen import checkpoint
 from minigen.autoencoder import ConvAutoencoder
 from minigen.core import Generative, budget
 from minigen.data import batches, cache_folder, digits
+from minigen.diffusion import DDPM, Schedule, linear_betas
 from minigen.latent_space import ConditionalVAE
 from minigen.train import Batch, train
+from minigen.unet import UNet
 from minigen.vae import VAE
+
+
+def digit_ddpm() -> DDPM:
+    """A small U-Net on the linear chain of 1,000 steps, for digits (N, 1, 8, 8)."""
+    return DDPM(UNet(), Schedule(linear_betas()), (1, 8, 8))
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,7 @@ class Recipe:
 RECIPES = {
     "digit_autoencoder": Recipe(ConvAutoencoder, lambda: batches(digits()[0]), (10, 1200, 6000)),
     "digit_vae": Recipe(VAE, lambda: batches(digits()[0], size=128), (10, 1500, 6000)),
+    "digit_ddpm": Recipe(digit_ddpm, lambda: batches(digits()[0]), (10, 1500, 20_000), lr=2e-3),
     "digit_conditional_vae": Recipe(ConditionalVAE, lambda: batches(*digits()), (10, 1500, 6000)),
 }
 
