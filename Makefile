@@ -47,6 +47,7 @@ notebooks: .venv ## every notebook from top to bottom: lessons with nothing atte
 
 bench: .venv .venv-peers/installed .venv-graders/installed ## compare with other programs, and rewrite benchmarks/RESULTS.md (an hour)
 	PYTHONPATH=. .venv-peers/bin/python benchmarks/metrics.py
+	PYTHONPATH=. .venv-peers/bin/python benchmarks/samplers.py
 	PYTHONPATH=. $(BIN)/python benchmarks/graders.py
 	PYTHONPATH=. $(BIN)/python benchmarks/load.py
 

@@ -402,7 +402,8 @@ table_of(modest, "The same program, with your turn")
 # ## 5 · The model that we keep
 #
 # Now the real thing: projection, WGAN-GP as in lesson 31 with three turns of the critic, and more steps. (We did choose the projection
-# by this judge. With four candidates and a gap of tenths that flatters the number little. For a close race, keep a second judge.)
+# by this judge: not by class accuracy, where two were nearly level, but by FID and recall, where the gap is tenths. With four candidates
+# that flatters the numbers little. For a close race, keep a second judge.)
 
 # %%
 torch.manual_seed(0)
@@ -514,7 +515,7 @@ measured("correlation of slant minus that of ink, mean", shares["slant"] - share
 
 # %% [markdown]
 # 0 would be no common hand at all, and 1 a noise that always means the same. So a hand that leans does so in every class, more or
-# less; how much ink it takes is shared less. Go back to the picture above, and look down its columns.
+# less; how much ink it takes is shared less. Go back to the picture with one noise down each column, and look down its columns.
 #
 # ## 7 · Right, or varied?
 #
@@ -613,8 +614,8 @@ for name in (name for name in wanted if name in entries):
 # digit". What they cost, here and in the conditional VAE, stands in the column of recall, beside the models without labels.
 #
 # And the two models with labels, side by side? Class accuracy and precision are nearly the same, so neither number tells them apart.
-# The GAN has the lower FID: on the whole, its digits are closer to the real ones. In recall it has no advantage: the VAE has as many of
-# the real digits within reach, or a few more.
+# The GAN has the lower FID: on the whole, its digits are closer to the real ones. In recall it has no advantage: in this table the
+# VAE has more of the real digits within reach.
 #
 # ## What goes wrong in practice
 #
@@ -623,8 +624,8 @@ for name in (name for name in wanted if name in entries):
 # - **Two lists of labels.** Fakes judged under other labels than they were made with: the accuracy may even rise. Look along a
 #   row.
 # - **A column added to a row.** (N, 1) + (N,) is a table (N, N), without any error, and its mean is a fine loss. Check shapes.
-# - **A judge that is not independent.** Do not measure with the critic, nor with a classifier that took part in training or in
-#   choosing the model.
+# - **A judge that is not independent.** Do not measure with the critic, nor with a classifier that took part in training; and
+#   where it chose the model in a close race, ask a second one.
 # - **Rare classes.** A class with few images is drawn few times, and its vector hardly learns. Look at the least number on the
 #   diagonal, not at the mean.
 # - **Accuracy without recall.** One picture for each class is right every time.

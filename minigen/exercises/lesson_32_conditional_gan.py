@@ -47,28 +47,52 @@ def loud(model, factor):
 
 
 class AnyWidth(torch.nn.Module):
-    """A network that answers some inputs of a wrong shape, so that a wrong way to join can be told by its name.
+    """A network that answers the wrong ways to join that are in the list below, so that each can be named.
 
-    Any other shape gets torch's own message.
+    Any other rows of a wrong shape get torch's own message.
     """
 
-    def __init__(self, network, classes, latent):
+    def __init__(self, network, width):
         super().__init__()
-        self.network, self.right = network, (2 * latent,)
-        self.known = (latent,), (latent + 1,), (latent + classes,), (2, latent)
+        self.network, self.width, self.wrong = network, width, []
 
     def forward(self, rows):
-        known = rows.shape[1:] != self.right and rows.shape[1:] in self.known
-        return rows.tanh() if known else self.network(rows)
+        if rows.shape[1:] == (self.width,):
+            return self.network(rows)
+        for wrong in (w for w in self.wrong if w.shape == rows.shape):
+            if torch.allclose(rows, wrong):
+                return rows.tanh()
+            if rows.shape[1] == self.width // 2 + 1 and torch.equal(order(rows), order(wrong)):
+                return wrong.tanh()  # the number of the class, on another scale
+        return self.network(rows)
+
+
+def order(rows):
+    """How many numbers of its column each number exceeds."""
+    return (rows[:, None] > rows).sum(1)
+
+
+def joined_wrongly(z, vectors, labels, classes):
+    """Rows of a wrong shape, of which the list below speaks."""
+    number, hot = labels[:, None].to(z), F.one_hot(labels, classes).to(z)
+    beside = [torch.cat(pair, 1) for pair in ([z, number], [number, z], [z, hot], [hot, z])]
+    others = [torch.stack([z, vectors], 1), torch.cat([z, vectors])]
+    return [z, vectors, z + vectors, z * vectors, z + number, z * number, *beside, *others]
 
 
 def probe_generator(answer, rng):
     n, classes, latent, channels = rng.size(4, 6), rng.size(3, 5), rng.size(3, 5), rng.size(1, 2)
     model = unwatched(answer(classes, latent, channels, 8, width=4))
-    model.network = AnyWidth(model.network, classes, latent)
+    model.network = AnyWidth(model.network, 2 * latent)
     labels = kinds(rng, n, classes)
-    model(rng.normal(n, latent), labels)  # the first call settles the weights
-    pictures = given(loud(model, 1.5)(rng.normal(n, latent, leaf="z"), labels.flip(0)))
+
+    def drawn(z, labels):
+        model.network.wrong = joined_wrongly(z, model.embedding.weight[labels], labels, classes)
+        return model(z, labels)
+
+    drawn(rng.normal(n, latent), labels)  # the first call settles the weights
+    loud(model, 1.5)
+    pictures = given(drawn(rng.normal(n, latent, leaf="z"), labels.flip(0)))
     return {"pictures": pictures, "gradient of the embedding": learns(pictures, model.embedding.weight)}
 
 
@@ -142,6 +166,19 @@ exercise(
             "You multiply the noise by the number of the class, as if classes were sizes: class 0 has no noise left. Join the noise and "
             "the class's vector, `self.embedding`, along dimension 1.",
         ),
+        **{
+            f"label as a number {name}": (
+                edited(generator, CAT, f"torch.cat([z, ({number}).expand(-1, z.shape[1])], dim=1)"),
+                "You give the network the number of the class, on another scale. Then 4 lies between 3 and 5 all the same, as if classes "
+                "were sizes. Each class has a vector of its own: `self.embedding`.",
+            )
+            for name, number in {
+                "in ninths": "labels[:, None] / 9",
+                "in ninths, from -1": "2 * labels[:, None] / 9 - 1",
+                "up to 1": "labels[:, None] / (self.embedding.num_embeddings - 1)",
+                "from -1 to 1": "2 * labels[:, None] / (self.embedding.num_embeddings - 1) - 1",
+            }.items()
+        },
         "one-hot beside the noise": (
             edited(generator, CAT, "torch.cat([z, nn.functional.one_hot(labels, self.embedding.num_embeddings).to(z)], dim=1)"),
             "You put a 1 at the class, and 0 elsewhere, beside the noise, as in lesson 14. Here each class has a learned vector, "
@@ -353,15 +390,20 @@ exercise(
         ),
         "product of both terms": (
             edited(critic, BOTH, f"{REAL} * {SUITS}"),
-            "You multiply the two terms. They are logarithms of ratios, and a product of ratios is a sum of logarithms: add them.",
+            "You multiply the two terms. In the formula they are logarithms of ratios, and the logarithm of a product is a sum: "
+            "add them.",
         ),
         "difference of both terms": (
             edited(critic, BOTH, f"{REAL} - {SUITS}"),
             "You subtract the label's term, so an image that suits its label less is judged better. Add it.",
         ),
+        "difference, the other way round": (
+            edited(critic, BOTH, f"{SUITS} - {REAL}"),
+            "You subtract the first term, so an image that looks more real is judged worse. Add it.",
+        ),
         "mean of both terms": (
             edited(critic, BOTH, f"({BOTH}) / 2"),
-            "You average the two terms. They are added: two logarithms, and the logarithm of a product.",
+            "You average the two terms. They are added: in the formula they are two logarithms, and their sum is the logarithm of a product.",
         ),
         "mean over the features": (
             edited(critic, ".sum(1)", ".mean(1)"),
@@ -412,7 +454,8 @@ exercise(
         ),
         "as a column": (
             edited(critic, f"return {BOTH}", f"return ({BOTH})[:, None]"),
-            "The right numbers, as a column (N, 1). (N,) is wanted: the losses of lesson 30 would spread a column out to a table.",
+            "The right numbers, as a column (N, 1). (N,) is wanted: wherever a column meets a row (N,), torch "
+            "spreads them out to a table (N, N), without any error.",
         ),
         "every image with every label": (
             edited(critic, SUITS, "(self.embedding(labels) @ phi.T).sum(1)"),
@@ -580,7 +623,8 @@ def probe_turn(answer, rng):
     offset = rng.normal(36, leaf="generator")
 
     def number(rows):  # one for each row, of images and of labels, so that exchanged arguments run as well
-        return rows.float().reshape(len(rows), -1).mean(1, keepdim=True)
+        rows = rows.float().reshape(len(rows), -1)
+        return rows @ torch.linspace(1, 2, rows.shape[1], device=rows.device)[:, None] / rows.shape[1]
 
     def generator(z, labels):
         return (3 * number(z) * draw + number(labels) + offset).tanh().view(-1, 1, 6, 6)
