@@ -121,6 +121,16 @@ def noisy_mixture(mixture: GaussianMixture, alpha_bar: float) -> GaussianMixture
     )
 
 
+def exact_noise(x_t: Tensor, t: int, mixture: GaussianMixture, alpha_bar: Tensor) -> Tensor:
+    """The noise that x_t holds on average, when data is drawn from a mixture of Gaussians: the best prediction.
+
+    x_t: (N, D).  t: one whole number from 1 to T.  alpha_bar: (T + 1,), the table.  Returns (N, D).
+    Source: Tweedie's formula; Song et al. 2021, Score-Based Generative Modeling through SDEs, appendix.
+    """
+    a_bar = alpha_bar[t].item()
+    return -math.sqrt(1 - a_bar) * noisy_mixture(mixture, a_bar).score(x_t)
+
+
 def posterior(x: Tensor, x_t: Tensor, t: Times, schedule: Schedule) -> tuple[Tensor, Tensor]:
     """q(x_{t-1} | x_t, x): where the chain was one step earlier, if it started at x and came to x_t.
 

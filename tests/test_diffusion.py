@@ -14,6 +14,7 @@ from minigen.diffusion import (
     ancestral,
     cosine_betas,
     data_from_noise,
+    exact_noise,
     forward_step,
     linear_betas,
     noisy_mixture,
@@ -163,13 +164,18 @@ MIXTURE = GaussianMixture(
 
 
 def exact(mixture, chain):
-    """predict: the noise in x_t that is best in the mean, from the score of the mixture in closed form."""
+    return lambda x_t, t: exact_noise(x_t, t, mixture, chain.alpha_bar)
 
-    def predict(x_t, t):
-        a_bar = float(chain.alpha_bar[t])
-        return -math.sqrt(1 - a_bar) * noisy_mixture(mixture, a_bar).score(x_t)
 
-    return predict
+def test_the_exact_noise_is_the_mean_of_the_noises_that_may_be_in_it():
+    """By brute force: of many draws (x, ε), those whose x_t is near a place, and the mean of their ε."""
+    chain, t, n = Schedule(BETAS["linear"]), 15, 2_000_000
+    x, noise = MIXTURE.sample(n, rng()), torch.randn(n, 2, generator=rng(1))
+    x_t = q_sample(x, t, noise, chain.alpha_bar)
+    for place in torch.tensor([[-0.5, 0.3], [0.3, 0.2]]):
+        near = (x_t - place).square().sum(1) < 0.05**2
+        found = exact_noise(place[None], t, MIXTURE, chain.alpha_bar)[0]
+        assert (noise[near].mean(0) - found).abs().max() < 5 / near.sum().sqrt() + 0.02
 
 
 def test_the_noisy_mixture_is_the_mixture_after_the_jump():
