@@ -122,7 +122,7 @@ def noisy_mixture(mixture: GaussianMixture, alpha_bar: float) -> GaussianMixture
 
 
 def exact_noise(x_t: Tensor, t: int, mixture: GaussianMixture, alpha_bar: Tensor) -> Tensor:
-    """The noise that x_t holds on average, when data is drawn from a mixture of Gaussians: the best prediction.
+    """The noise that x_t holds on average, for data from a mixture of Gaussians: no prediction is better.
 
     x_t: (N, D).  t: one whole number from 1 to T.  alpha_bar: (T + 1,), the table.  Returns (N, D).
     Source: Tweedie's formula; Song et al. 2021, Score-Based Generative Modeling through SDEs, appendix.
