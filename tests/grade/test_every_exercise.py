@@ -25,6 +25,17 @@ from minigen.grade.task import names, task
 from minigen.probing.cells import helpers, names_used
 
 BATCHES = 8  # secrets with which the inputs are drawn
+PLACES = [  # what `judge_wgan_gp` says of where the penalty is taken
+    "one point for each pair, of its shape",
+    "one share for all numbers of each",
+    "between fake and real",
+    "a share of its own for each",
+    "drawn anew at each turn",
+    "not all at the fakes",
+    "not all real",
+    "not only at both ends",
+    "uniform",
+]
 FIXED = {  # values of a probe that are the same for all inputs, by what they show; others decide
     "from_levels": {"darkest, middle and brightest": "the ends of the range are given levels"},
     "psnr": {"infinite for equal pictures": "a flag"},
@@ -48,13 +59,7 @@ FIXED = {  # values of a probe that are the same for all inputs, by what they sh
     "WGANGP": {
         "where all are equal: distance": "it is 0",
         "where all are equal, of a flat critic: distance": "it is 0",
-        "points: between fake and real": "a flag",
-        "points: drawn anew for each image": "a flag",
-        "points: drawn anew at each turn": "a flag",
-        "points: not all at the fakes": "a flag",
-        "points: not all real": "a flag",
-        "points: one share for all numbers of an image": "a flag",
-        "points: uniform": "a flag",
+        **{f"{kind}: {fact}": "a flag" for kind in ("points", "images") for fact in PLACES},
     },
     "class_turn": {"∂1": "no gradient reaches the generator"},
 }
