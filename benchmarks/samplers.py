@@ -27,10 +27,8 @@ from minigen.diffusion import (
     data_from_noise,
     linear_betas,
     q_sample,
-    step_back,
-    step_back_clipped,
 )
-from minigen.samplers import ddim_step, extrapolate
+from minigen.samplers import ddim_step, extrapolate, step_back, step_back_clipped
 
 TOLERANCE = 1e-5  # of the largest number in a result
 WORDS = f"""The largest difference to diffusers, over the largest number of a result: at most {TOLERANCE:g}.

@@ -31,18 +31,17 @@ from minigen.data import batches, digits, ring
 from minigen.diffusion import (
     Schedule,
     Times,
-    ancestral,
     at,
     data_from_noise,
+    exact_noise,
     forward_step,
     linear_betas,
-    noisy_mixture,
     q_sample,
     target_weights,
 )
 from minigen.features import DigitFeatures
 from minigen.metrics import fid
-from minigen.samplers import few_steps
+from minigen.samplers import ancestral, few_steps
 from minigen.train import train
 from minigen.unet import UNet, silent
 
@@ -158,12 +157,6 @@ print(
 plane = ring()
 
 
-def exact_noise(x_t: Tensor, t: int) -> Tensor:
-    """The mean of the noise in x_t, when data is drawn from the ring."""
-    a_bar = float(chain.alpha_bar[t])
-    return -math.sqrt(1 - a_bar) * noisy_mixture(plane, a_bar).score(x_t)
-
-
 def weight(t: int, variances: Tensor) -> Tensor:
     """w_t of the bound."""
     return chain.beta[t] ** 2 / (2 * variances[t] * chain.alpha[t] * (1 - chain.alpha_bar[t]))
@@ -175,7 +168,7 @@ by_means, by_noise, errors = {}, {}, {}
 for t in every:
     noise = torch.randn(points.shape, generator=generator, dtype=torch.float64)
     x_t = q_sample(points, t, noise, chain.alpha_bar)
-    noise_hat = exact_noise(x_t, t)
+    noise_hat = exact_noise(x_t, t, plane, chain.alpha_bar)
     mean, variance = posterior(points, x_t, t, chain)
     mean_hat, _ = posterior(data_from_noise(x_t, noise_hat, t, chain.alpha_bar), x_t, t, chain)
     by_means[t] = ((mean - mean_hat).square().sum(1) / (2 * variance.squeeze())).mean()
@@ -196,7 +189,9 @@ measured("L_(t-1) by the means / by the noise − 1, largest of all t", worst, a
 # %%
 noise = torch.randn(points.shape, generator=generator, dtype=torch.float64)
 x_1 = q_sample(points, 1, noise, chain.alpha_bar)
-last_mean, _ = posterior(data_from_noise(x_1, exact_noise(x_1, 1), 1, chain.alpha_bar), x_1, 1, chain)
+last_mean, _ = posterior(
+    data_from_noise(x_1, exact_noise(x_1, 1, plane, chain.alpha_bar), 1, chain.alpha_bar), x_1, 1, chain
+)
 l_0 = -Normal(last_mean, chain.beta[1].sqrt()).log_prob(points).sum(1).mean()
 ends = Normal(end.sqrt() * points, (1 - end).sqrt())
 l_T = kl_divergence(ends, Normal(torch.zeros_like(points), 1.0)).sum(1).mean()
@@ -446,7 +441,7 @@ show.curves(
 # and images. The network is asked for `self.target`; let `target_weights` say which sum of data and noise that is.
 
 # %% exercise
-from minigen.diffusion import DDPM
+from minigen.ddpm import DDPM
 
 # %%
 DDPM = check("DDPM", DDPM)

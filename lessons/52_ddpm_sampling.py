@@ -142,7 +142,7 @@ show.curves(
 # them is about *one* step, the other about *all steps so far*. The code below runs, and gives numbers of a sensible size.
 
 # %% exercise
-from minigen.diffusion import step_back
+from minigen.samplers import step_back
 
 # %%
 step_back = check("step_back", step_back)
@@ -173,7 +173,7 @@ measured(
 # in that range, and what is not.
 
 # %% exercise
-from minigen.diffusion import step_back_clipped
+from minigen.samplers import step_back_clipped
 
 # %%
 step_back_clipped = check("step_back_clipped", step_back_clipped)
@@ -195,7 +195,7 @@ step_back_clipped = check("step_back_clipped", step_back_clipped)
 # variances. Data comes out. (That noise is an argument lets anybody repeat a walk.) The fault is hard to see in pictures.
 
 # %% exercise
-from minigen.diffusion import ancestral
+from minigen.samplers import ancestral
 
 # %%
 ancestral = check("ancestral", ancestral)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.special import log_ndtr
 
-from minigen.diffusion import Predict, Schedule, at, posterior, q_sample, step_back
+from minigen.diffusion import Predict, Schedule, at, posterior, q_sample
+from minigen.samplers import step_back
 from minigen.vae import kl_1d
 
 

@@ -8,10 +8,8 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
-from minigen.core import Generative
 from minigen.data import GaussianMixture
 
 Times = int | Tensor  # one for all images, or (N,), one for each
@@ -179,97 +177,3 @@ def unmix(
     """
     determinant = alpha * q - sigma * p
     return (q * x_t - sigma * u) / determinant, (alpha * u - p * x_t) / determinant
-
-
-def step_back(x_t: Tensor, noise_hat: Tensor, t: Times, schedule: Schedule) -> Tensor:
-    """The mean of x_{t-1}, as seen from x_t and the noise that a network predicts in it.
-
-    x_t, noise_hat: (N, ...).  t: whole numbers from 1 to T, (N,), or one for all.  Returns (N, ...).
-    Source: Ho et al. 2020, equation 11 and algorithm 2, line 4 without its last term.
-    """
-    of_noise = schedule.beta / (1 - schedule.alpha_bar).sqrt()
-    return (x_t - at(of_noise, t, x_t) * noise_hat) / at(schedule.alpha.sqrt(), t, x_t)
-
-
-def step_back_clipped(x_t: Tensor, noise_hat: Tensor, t: Times, schedule: Schedule) -> Tensor:
-    """`step_back` for data that lies in [-1, 1]: predicted data that does not is moved to the edge first.
-
-    x_t, noise_hat: (N, ...).  t: whole numbers from 1 to T, (N,), or one for all.  Returns (N, ...).
-    Source: Ho et al. 2020, published code.
-    """
-    x0 = data_from_noise(x_t, noise_hat, t, schedule.alpha_bar).clamp(-1, 1)
-    return posterior(x0, x_t, t, schedule)[0]
-
-
-@torch.no_grad()
-def ancestral(
-    predict: Predict,
-    x: Tensor,
-    schedule: Schedule,
-    noise: Callable[[int], Tensor],
-    variances: Tensor,
-    clip: bool = False,
-) -> Tensor:
-    """Data out of pure noise, all T steps back, with fresh noise after each but the last.
-
-    predict: predict(x_t, t) is the noise in images (N, ...) at time t.  x: (N, ...), drawn from N(0, I).
-    noise: noise(t), asked for once at t = T … 2, is drawn from N(0, I) too.  variances: (T + 1,), σ_t² of
-    each step, such as schedule.variance or schedule.beta.  clip: keep predicted data in [-1, 1].
-    Returns (N, ...), not limited to any range.
-    Source: Ho et al. 2020, algorithm 2.
-    """
-    back = step_back_clipped if clip else step_back
-    for t in range(schedule.steps, 0, -1):
-        x = back(x, predict(x, t), t, schedule)
-        if t > 1:
-            x = x + variances[t].sqrt() * noise(t)
-    return x
-
-
-class DDPM(Generative):
-    """A network that is shown noisy images and told the time, and says what noise is in them.
-
-    network: (x_t, t) -> as x_t, with t: (N,), whole numbers from 1 to T.  schedule: of the chain.  shape:
-    (C, H, W) of an image.  target: what the network gives, one of `target_weights`; in the paper, noise.
-    Source: Ho et al. 2020, algorithm 1 and equation 14.
-    """
-
-    def __init__(self, network: nn.Module, schedule: Schedule, shape: tuple[int, ...], target: str = "noise"):
-        super().__init__()
-        self.network, self.schedule, self.shape, self.target = network, schedule, shape, target
-
-    def loss(self, batch: tuple[Tensor, Tensor | None]) -> Tensor:
-        """The squared error of what the network gives, at random times: mean over pixels, mean over batch.
-
-        batch: (x, condition); x: (N, C, H, W) in [-1, 1].  Each image gets a time of its own, drawn evenly
-        from 1 to T.  Returns one scalar.
-        """
-        x, *_ = batch
-        t = torch.randint(1, self.schedule.steps + 1, (len(x),), device=x.device)
-        noise = torch.randn_like(x)
-        x_t = q_sample(x, t, noise, self.schedule.alpha_bar)
-        p, q = target_weights(self.target, *self.rates(t, x))
-        return F.mse_loss(self.network(x_t, t), p * x + q * noise)
-
-    def rates(self, t: Times, x: Tensor) -> tuple[Tensor, Tensor]:
-        """α and σ of x_t = α · data + σ · noise, each in a shape that multiplies x: (N, ...)."""
-        a_bar = self.schedule.alpha_bar
-        return at(a_bar.sqrt(), t, x), at((1 - a_bar).sqrt(), t, x)
-
-    def predict(self, x_t: Tensor, t: Times) -> Tensor:
-        """The noise in images (N, ...), whatever the target of the network is: (N, ...)."""
-        t = torch.as_tensor(t, device=x_t.device).expand(len(x_t))
-        rates = self.rates(t, x_t)
-        return unmix(x_t, self.network(x_t, t), *rates, *target_weights(self.target, *rates))[1]
-
-    def noise(self, n: int) -> Tensor:
-        """Draws from N(0, I) of the shape of n images, where the network is."""
-        return torch.randn(n, *self.shape, device=next(self.network.parameters()).device)
-
-    def sample(self, n: int, condition: Tensor | None = None) -> Tensor:
-        """n images (n, C, H, W) in [-1, 1], all T steps back."""
-        variances = self.schedule.variance
-        x = ancestral(
-            self.predict, self.noise(n), self.schedule, lambda t: self.noise(n), variances, clip=True
-        )
-        return x.clamp(-1, 1)

@@ -13,7 +13,8 @@ from minigen import checkpoint
 from minigen.autoencoder import ConvAutoencoder
 from minigen.core import Generative, budget
 from minigen.data import batches, cache_folder, digits
-from minigen.diffusion import DDPM, Schedule, linear_betas
+from minigen.ddpm import DDPM
+from minigen.diffusion import Schedule, linear_betas
 from minigen.latent_space import ConditionalVAE
 from minigen.train import Batch, train
 from minigen.unet import UNet

@@ -1,7 +1,8 @@
-"""Samplers: shorter ways from noise to data than all T steps of the chain, and back.
+"""Samplers: ways from noise to data, all T steps of the chain or few of them, and back.
 
 Each is a plain function of predict(x_t, t), the noise in images x_t: (N, ...) at time t. One update serves
-them all; what differs is how much fresh noise it adds, and how the data is predicted that it aims at.
+all that leave steps out; what differs is how much fresh noise it adds, and how the data is predicted that it
+aims at.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,52 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from minigen.diffusion import Predict, data_from_noise, q_sample
+from minigen.diffusion import Predict, Schedule, Times, at, data_from_noise, posterior, q_sample
+
+
+def step_back(x_t: Tensor, noise_hat: Tensor, t: Times, schedule: Schedule) -> Tensor:
+    """The mean of x_{t-1}, as seen from x_t and the noise that a network predicts in it.
+
+    x_t, noise_hat: (N, ...).  t: whole numbers from 1 to T, (N,), or one for all.  Returns (N, ...).
+    Source: Ho et al. 2020, equation 11 and algorithm 2, line 4 without its last term.
+    """
+    of_noise = schedule.beta / (1 - schedule.alpha_bar).sqrt()
+    return (x_t - at(of_noise, t, x_t) * noise_hat) / at(schedule.alpha.sqrt(), t, x_t)
+
+
+def step_back_clipped(x_t: Tensor, noise_hat: Tensor, t: Times, schedule: Schedule) -> Tensor:
+    """`step_back` for data that lies in [-1, 1]: predicted data that does not is moved to the edge first.
+
+    x_t, noise_hat: (N, ...).  t: whole numbers from 1 to T, (N,), or one for all.  Returns (N, ...).
+    Source: Ho et al. 2020, published code.
+    """
+    x0 = data_from_noise(x_t, noise_hat, t, schedule.alpha_bar).clamp(-1, 1)
+    return posterior(x0, x_t, t, schedule)[0]
+
+
+@torch.no_grad()
+def ancestral(
+    predict: Predict,
+    x: Tensor,
+    schedule: Schedule,
+    noise: Callable[[int], Tensor],
+    variances: Tensor,
+    clip: bool = False,
+) -> Tensor:
+    """Data out of pure noise, all T steps back, with fresh noise after each but the last.
+
+    predict: predict(x_t, t) is the noise in images (N, ...) at time t.  x: (N, ...), drawn from N(0, I).
+    noise: noise(t), asked for once at t = T … 2, is drawn from N(0, I) too.  variances: (T + 1,), σ_t² of
+    each step, such as schedule.variance or schedule.beta.  clip: keep predicted data in [-1, 1].
+    Returns (N, ...), not limited to any range.
+    Source: Ho et al. 2020, algorithm 2.
+    """
+    back = step_back_clipped if clip else step_back
+    for t in range(schedule.steps, 0, -1):
+        x = back(x, predict(x, t), t, schedule)
+        if t > 1:
+            x = x + variances[t].sqrt() * noise(t)
+    return x
 
 
 def times(last: int, steps: int) -> list[int]:

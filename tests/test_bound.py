@@ -7,7 +7,8 @@ import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
 from minigen.bound import data_term, level_log_probability, prior_term, step_term
-from minigen.diffusion import Schedule, cosine_betas, linear_betas, posterior, q_sample, step_back
+from minigen.diffusion import Schedule, cosine_betas, linear_betas, posterior, q_sample
+from minigen.samplers import step_back
 
 CHAIN = Schedule(linear_betas(100, 1e-3, 0.15))
 

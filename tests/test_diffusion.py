@@ -7,11 +7,10 @@ import torch
 from torch import nn
 
 from minigen.data import GaussianMixture, ring
+from minigen.ddpm import DDPM
 from minigen.diffusion import (
-    DDPM,
     Schedule,
     alpha_bars,
-    ancestral,
     cosine_betas,
     data_from_noise,
     exact_noise,
@@ -21,12 +20,11 @@ from minigen.diffusion import (
     posterior,
     q_sample,
     snr,
-    step_back,
-    step_back_clipped,
     target_weights,
     unmix,
 )
 from minigen.metrics import mmd
+from minigen.samplers import ancestral, step_back, step_back_clipped
 
 BETAS = {"linear": linear_betas(50, 0.01, 0.3), "cosine": cosine_betas(50)}
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from minigen import diffusion, train, unet
+from minigen import ddpm, diffusion, samplers, train, unet
 from minigen.course.catalogue import lesson
 from minigen.course.source import edited
 from minigen.probing.observe import unwatched
@@ -53,7 +53,7 @@ def posterior_from_the_two_gaussians(x, x_t, t, schedule):
 def posterior_through_the_noise(x, x_t, t, schedule):
     a_bar = diffusion.at(schedule.alpha_bar, t, x)
     noise = (x_t - a_bar.sqrt() * x) / (1 - a_bar).sqrt()
-    return diffusion.step_back(x_t, noise, t, schedule), diffusion.at(schedule.variance, t, x_t)
+    return samplers.step_back(x_t, noise, t, schedule), diffusion.at(schedule.variance, t, x_t)
 
 
 exercise(
@@ -847,7 +847,7 @@ def judge_ddpm(raw):
     return facts
 
 
-ddpm = diffusion.DDPM
+algorithm_1 = ddpm.DDPM
 TIMES = "torch.randint(1, self.schedule.steps + 1, (len(x),), device=x.device)"
 NOISE = "torch.randn_like(x)"
 NOISY = "q_sample(x, t, noise, self.schedule.alpha_bar)"
@@ -857,11 +857,11 @@ ERROR = "return F.mse_loss(self.network(x_t, t), p * x + q * noise)"
 
 
 def changed_ddpm(*changes):
-    return edited(ddpm, *changes)
+    return edited(algorithm_1, *changes)
 
 
 exercise(
-    target=ddpm,
+    target=algorithm_1,
     title="Algorithm 1",
     probe=probe_ddpm,
     judge=judge_ddpm,

@@ -5,7 +5,7 @@ import math
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from minigen import bound, diffusion
+from minigen import bound, diffusion, samplers
 from minigen.course.catalogue import lesson
 from minigen.course.source import edited
 from minigen.data import GaussianMixture
@@ -212,13 +212,13 @@ def right_share(c):
 BACK = "of_noise = schedule.beta / (1 - schedule.alpha_bar).sqrt()"
 
 exercise(
-    target=diffusion.step_back,
+    target=samplers.step_back,
     title="Repair: a step that goes too far",
     probe=probe_step_back,
     repair="ᾱ where α belongs",
     mistakes={
         "ᾱ where α belongs": (
-            edited(diffusion.step_back, BACK, "of_noise = (1 - schedule.alpha_bar) / (1 - schedule.alpha_bar).sqrt()"),
+            edited(samplers.step_back, BACK, "of_noise = (1 - schedule.alpha_bar) / (1 - schedule.alpha_bar).sqrt()"),
             "1 − ᾱ_t is the variance of all noise so far; you subtract the whole of it in one step. One step back takes away what "
             "*one* step has added: its variance is 1 − α_t, without a bar.",
         ),
@@ -310,18 +310,18 @@ exercise(
             "Below the fraction you have ᾱ of t − 1. The noise is that in x_t, so its spread is √(1 − ᾱ_t).",
         ),
         "table read one step earlier": (
-            lambda x_t, noise_hat, t, schedule: diffusion.step_back(
+            lambda x_t, noise_hat, t, schedule: samplers.step_back(
                 x_t, noise_hat, (torch.as_tensor(t) - 1).clamp(min=1), schedule),
             "You read the tables at t − 1. Their first entry is t = 0, so the paper's own t is the index.",
         ),
         "first time for all": (
-            lambda x_t, noise_hat, t, schedule: diffusion.step_back(
+            lambda x_t, noise_hat, t, schedule: samplers.step_back(
                 x_t, noise_hat, t if isinstance(t, int) else t[:1], schedule
             ),
             "The whole batch is moved as its first image. Each may be at a time of its own: `at(table, t, x_t)`.",
         ),
         "limited": (
-            lambda x_t, noise_hat, t, schedule: diffusion.step_back(x_t, noise_hat, t, schedule).clamp(-1, 1),
+            lambda x_t, noise_hat, t, schedule: samplers.step_back(x_t, noise_hat, t, schedule).clamp(-1, 1),
             "You limit the result to [−1, 1]. On its way x has a spread of 1, and most of it would be cut.",
         ),
         "half of the noise": (
@@ -373,10 +373,10 @@ STEP = "x = back(x, predict(x, t), t, schedule)"
 FRESH = "if t > 1:\n            x = x + variances[t].sqrt() * noise(t)"
 ADDED = "x = x + variances[t].sqrt() * noise(t)"
 CHOICE = "back = step_back_clipped if clip else step_back"
-walk = diffusion.ancestral
+walk = samplers.ancestral
 
 exercise(
-    target=diffusion.ancestral,
+    target=samplers.ancestral,
     title="Repair: never quite finished",
     probe=probe_ancestral,
     repair="noise after the last step",
@@ -568,16 +568,16 @@ def straight_on(x0, noise_hat, t, c, x):
 
 
 exercise(
-    target=diffusion.step_back_clipped,
+    target=samplers.step_back_clipped,
     title="A step that stays among pictures",
     probe=probe_step_back_clipped,
     mistakes={
         "result limited": (
-            lambda x_t, noise_hat, t, schedule: diffusion.step_back(x_t, noise_hat, t, schedule).clamp(-1, 1),
+            lambda x_t, noise_hat, t, schedule: samplers.step_back(x_t, noise_hat, t, schedule).clamp(-1, 1),
             "You limit x_{t−1}. It is noisy, with a spread of about 1, and may well lie outside; what lies in [−1, 1] is the *data* that is predicted.",
         ),
         "not limited": (
-            diffusion.step_back,
+            samplers.step_back,
             "Nothing is limited: this is `step_back`.",
         ),
         "data and result limited": (
@@ -585,11 +585,11 @@ exercise(
             "You limit the data, and then x_{t−1} as well. The second is noisy and may lie outside.",
         ),
         "x_t limited": (
-            lambda x_t, noise_hat, t, schedule: diffusion.step_back_clipped(x_t.clamp(-1, 1), noise_hat, t, schedule),
+            lambda x_t, noise_hat, t, schedule: samplers.step_back_clipped(x_t.clamp(-1, 1), noise_hat, t, schedule),
             "You limit x_t before you use it. It is noisy and may lie outside; limit the predicted data alone.",
         ),
         "noise limited": (
-            lambda x_t, noise_hat, t, schedule: diffusion.step_back(x_t, noise_hat.clamp(-1, 1), t, schedule),
+            lambda x_t, noise_hat, t, schedule: samplers.step_back(x_t, noise_hat.clamp(-1, 1), t, schedule),
             "You limit the predicted noise. Noise of spread 1 lies outside of [−1, 1] a third of the time, rightly.",
         ),
         "from 0 to 1": (
@@ -635,7 +635,7 @@ exercise(
             "You compute the data with α_t. All t steps lie between data and x_t: ᾱ_t.",
         ),
         "first time for all": (
-            lambda x_t, noise_hat, t, schedule: diffusion.step_back_clipped(
+            lambda x_t, noise_hat, t, schedule: samplers.step_back_clipped(
                 x_t, noise_hat, t if isinstance(t, int) else t[:1], schedule),
             "The whole batch is moved as its first image. Hand `t` on as it is.",
         ),
@@ -646,7 +646,7 @@ exercise(
         ),
     },
     accepts=[
-        lambda x_t, noise_hat, t, schedule: diffusion.step_back(
+        lambda x_t, noise_hat, t, schedule: samplers.step_back(
             x_t, noise_left(data_from_noise(x_t, noise_hat, t, schedule.alpha_bar).clamp(-1, 1), x_t, t, schedule), t, schedule),
         clipped_with(lambda x0: torch.maximum(torch.minimum(x0, x0.new_tensor(1.0)), x0.new_tensor(-1.0))),
         clipped_with(torch.nn.functional.hardtanh),
@@ -919,7 +919,7 @@ def gaussians(predict, x, t, noise, schedule, variances):
     """Mean and variance of the posterior and of the model's step, each as x."""
     x_t = q_sample(x, t, noise, schedule.alpha_bar)
     mean_q, variance_q = posterior(x, x_t, t, schedule)
-    mean_p = diffusion.step_back(x_t, predict(x_t, t), t, schedule)
+    mean_p = samplers.step_back(x_t, predict(x_t, t), t, schedule)
     return mean_q, variance_q.expand_as(x), mean_p, at(variances, t, x).expand_as(x)
 
 
