@@ -91,6 +91,6 @@ def load(path: str | Path) -> Generative:
 
 def _version(recipe: Recipe, model: Generative) -> str:
     """A key that changes with whatever the trained weights depend on."""
-    code = inspect.getsource(type(model)) + repr(model)
+    code = inspect.getsource(recipe.model) + inspect.getsource(type(model)) + repr(model)
     settings = f"{recipe.steps} {recipe.lr} {os.environ.get('MINIGEN_BUDGET', 'normal')} {torch.__version__}"
     return hashlib.sha256((code + settings).encode()).hexdigest()[:12]

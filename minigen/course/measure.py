@@ -13,6 +13,7 @@ from torch import Tensor
 from minigen.course.script import SOLUTIONS
 
 RESULTS = SOLUTIONS / "results.json"
+REFERENCES = SOLUTIONS / "references.json"
 DRAWN = 1000  # digits of each model in the table of all models
 
 
@@ -76,6 +77,11 @@ def _note(line: dict) -> None:
 def results() -> dict[str, dict[str, float]]:
     """{lesson: {name: value}} of every lesson as it was last executed."""
     return {lesson: {m["name"]: m["value"] for m in entry["measured"]} for lesson, entry in _kept().items()}
+
+
+def reference(name: str) -> dict[str, Any]:
+    """What a benchmark measured because it takes too long for a lesson, by its name in REFERENCES."""
+    return json.loads(REFERENCES.read_text(encoding="utf-8"))[name]
 
 
 def measured_models(here: list[dict[str, Any]]) -> list[dict[str, Any]]:

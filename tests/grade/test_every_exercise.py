@@ -172,7 +172,9 @@ def fixed(exercise):
     found = collections.Counter()
     for first, *rest in batches(exercise):
         for name, value in first.values.items():
-            found[name] += value.dtype != torch.bool and all(close(r.values[name], value, exercise.tolerance) for r in rest)
+            found[name] += value.dtype != torch.bool and all(
+                close(r.values[name], value, exercise.tolerance) for r in rest
+            )
     return {name for name, count in found.items() if count > BATCHES / 2}
 
 
