@@ -14,7 +14,7 @@ from minigen.autoencoder import ConvAutoencoder
 from minigen.core import Generative, budget
 from minigen.data import batches, cache_folder, digits
 from minigen.ddpm import DDPM
-from minigen.diffusion import Schedule, linear_betas
+from minigen.diffusion import Schedule, cosine_betas
 from minigen.latent_space import ConditionalVAE
 from minigen.train import Batch, train
 from minigen.unet import UNet
@@ -22,8 +22,8 @@ from minigen.vae import VAE
 
 
 def digit_ddpm() -> DDPM:
-    """A small U-Net on the linear chain of 1,000 steps, for digits (N, 1, 8, 8)."""
-    return DDPM(UNet(), Schedule(linear_betas()), (1, 8, 8))
+    """A small U-Net on the cosine chain of 1,000 steps, for digits (N, 1, 8, 8)."""
+    return DDPM(UNet(), Schedule(cosine_betas()), (1, 8, 8))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import ast
 import dis
+import functools
 import inspect
 import linecache
 import sys
@@ -51,7 +52,7 @@ def question(target: Any) -> str:
 
 def edited(target: Any, *changes: str) -> Any:
     """The target with pieces of its code replaced, as in edited(f, old, new, …); each old occurs once."""
-    source = _without_docstrings(text(target))
+    source = _code(target)
     for old, new in zip(changes[::2], changes[1::2], strict=True):
         if source.count(old) != 1:
             raise ValueError(
@@ -61,7 +62,10 @@ def edited(target: Any, *changes: str) -> Any:
     return compiled(source, target)
 
 
-def _without_docstrings(source: str) -> str:
+@functools.cache
+def _code(target: Any) -> str:
+    """The source of a target, without its docstrings."""
+    source = text(target)
     lines = source.splitlines()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node) is not None:

@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch.distributions import Normal, kl_divergence
+from torch.special import log_ndtr
 
 from minigen import bound, diffusion, samplers
 from minigen.course.catalogue import lesson
@@ -74,6 +75,10 @@ def by_gradient(x_t, t, mixture, alpha_bar):
 
 
 NOISY = diffusion.noisy_mixture
+TWO_THINGS = (
+    "Two things. Your sign is the other one: the score points to where the density grows, away from the noise. And the factor is another: "
+    "ε has variance 1, the noise in x_t has 1 − ᾱ."
+)
 
 exercise(
     target=diffusion.exact_noise,
@@ -84,6 +89,13 @@ exercise(
             noise_with(lambda x, score, a: math.sqrt(1 - a) * score),
             "Your sign is the other one. The score points to where the density grows, that is away from the noise: to denoise is to walk "
             "uphill.",
+        ),
+        "variance, and sign lost": (noise_with(lambda x, score, a: (1 - a) * score), TWO_THINGS),
+        "divided, and sign lost": (noise_with(lambda x, score, a: score / math.sqrt(1 - a)), TWO_THINGS),
+        "score as it is": (noise_with(lambda x, score, a: score), TWO_THINGS),
+        "Tweedie's mean scaled again": (
+            noise_with(lambda x, score, a: (x - math.sqrt(a) * (x + (1 - a) * score)) / math.sqrt(1 - a)),
+            "x_t + (1 − ᾱ) · score is √ᾱ x already, the data as it stands in x_t. Do not multiply it by √ᾱ again.",
         ),
         "variance for the spread": (
             noise_with(lambda x, score, a: -(1 - a) * score),
@@ -232,8 +244,8 @@ exercise(
         ),
         "no bar at all": (
             back_with(lambda c: c.beta / (1 - c.alpha).sqrt()),
-            "Below the fraction stands √(1 − α_t). Above it one step is right, but the noise in x_t comes from all steps so far: its "
-            "spread is √(1 − ᾱ_t).",
+            "You take away √β_t of the noise, which is β_t / √(1 − α_t). β_t is right, but the noise in x_t comes from all steps so far: "
+            "divide by √(1 − ᾱ_t).",
         ),
         "root above": (
             back_with(lambda c: (c.beta / (1 - c.alpha_bar)).sqrt()),
@@ -241,7 +253,7 @@ exercise(
         ),
         "no root below": (
             back_with(lambda c: c.beta / (1 - c.alpha_bar)),
-            "You divide by 1 − ᾱ_t, a variance. Put the x0 of equation 15 into the posterior's mean, and see which root is left.",
+            "You divide by 1 − ᾱ_t, a variance. Put the x0 of `data_from_noise` into the posterior's mean, and see which root is left.",
         ),
         "no fraction": (
             back_with(lambda c: c.beta),
@@ -345,6 +357,148 @@ exercise(
     ],
     points=2,
     minutes=15,
+)  # fmt: skip
+
+
+def probe_step_back_clipped(answer, rng):
+    n, chain, size = rng.size(4, 6), short_chain(rng), rng.size(4, 6)
+    times = 1 + rng.integers(n, high=chain.steps)
+    one, two = 1.5 * rng.normal(n, 1, size, size), rng.normal(n, 1, size, size)
+    return {
+        "each at its own time": answer(one, two, times, chain),
+        "points, all at one time": answer(rng.normal(n, 2), rng.normal(n, 2), chain.steps - 2, chain),
+        "the last step": answer(2 * rng.normal(n, 2), rng.normal(n, 2), 1, chain),
+    }
+
+
+def clipped_with(x0=lambda x0: x0.clamp(-1, 1), made=lambda x0, x, t, c: posterior(x0, x, t, c)[0]):
+    """A clipped step with another way to limit the data, or to go on from it."""
+
+    def wrong(x_t, noise_hat, t, schedule):
+        data = data_from_noise(x_t, noise_hat, t, schedule.alpha_bar)
+        return made(x0(data), x_t, t, schedule)
+
+    return wrong
+
+
+def noise_left(x0, x, t, c):
+    """The noise in x_t, if this is the data in it."""
+    a_bar = at(c.alpha_bar, t, x)
+    return (x - a_bar.sqrt() * x0) / (1 - a_bar).sqrt()
+
+
+def straight_on(x0, noise_hat, t, c, x):
+    before = at(c.alpha_bar.roll(1).index_fill(0, torch.tensor([0]), 1.0), t, x)
+    return before.sqrt() * x0 + (1 - before).sqrt() * noise_hat
+
+
+exercise(
+    target=samplers.step_back_clipped,
+    title="A step that stays among pictures",
+    probe=probe_step_back_clipped,
+    mistakes={
+        "result limited": (
+            lambda x_t, noise_hat, t, schedule: samplers.step_back(x_t, noise_hat, t, schedule).clamp(-1, 1),
+            "You limit x_{t−1}. It is noisy, with a spread of about 1, and may well lie outside; what lies in [−1, 1] is the *data* that is predicted.",
+        ),
+        "not limited": (
+            samplers.step_back,
+            "Nothing is limited: this is `step_back`.",
+        ),
+        "data and result limited": (
+            clipped_with(made=lambda x0, x, t, c: posterior(x0, x, t, c)[0].clamp(-1, 1)),
+            "You limit the data, and then x_{t−1} as well. The second is noisy and may lie outside.",
+        ),
+        "x_t limited": (
+            lambda x_t, noise_hat, t, schedule: samplers.step_back_clipped(x_t.clamp(-1, 1), noise_hat, t, schedule),
+            "You limit x_t before you use it. It is noisy and may lie outside; limit the predicted data alone.",
+        ),
+        "x_t limited, data not": (
+            lambda x_t, noise_hat, t, schedule: samplers.step_back(x_t.clamp(-1, 1), noise_hat, t, schedule),
+            "You limit x_t. It is noisy and may lie outside; what is to be limited is the predicted data, and that you leave as it is.",
+        ),
+        "a step back from the data": (
+            lambda x_t, noise_hat, t, schedule: samplers.step_back(
+                data_from_noise(x_t, noise_hat, t, schedule.alpha_bar).clamp(-1, 1), noise_hat, t, schedule),
+            "You hand the limited data to `step_back`, which starts at x_t. Data and x_t together are what `posterior` makes the step from.",
+        ),
+        "x_t made again": (
+            lambda x_t, noise_hat, t, schedule: samplers.step_back(
+                q_sample(data_from_noise(x_t, noise_hat, t, schedule.alpha_bar).clamp(-1, 1), t, noise_hat, schedule.alpha_bar),
+                noise_hat, t, schedule),
+            "You make another x_t, of the limited data and the predicted noise. x_t is known and stays; the noise in it is what is left when the "
+            "limited data is taken out. `posterior` does that.",
+        ),
+        "noise limited": (
+            lambda x_t, noise_hat, t, schedule: samplers.step_back(x_t, noise_hat.clamp(-1, 1), t, schedule),
+            "You limit the predicted noise. Noise of spread 1 lies outside of [−1, 1] a third of the time, rightly.",
+        ),
+        "from 0 to 1": (
+            clipped_with(lambda x0: x0.clamp(0, 1)),
+            "You limit the data to [0, 1]. Pictures lie in [−1, 1] here.",
+        ),
+        "only from above": (
+            clipped_with(lambda x0: x0.clamp(max=1)),
+            "You limit the data from above only. It may also fall below −1.",
+        ),
+        "only from below": (
+            clipped_with(lambda x0: x0.clamp(min=-1)),
+            "You limit the data from below only. It may also rise above 1.",
+        ),
+        "tanh": (
+            clipped_with(torch.tanh),
+            "A tanh changes all data, even what was right. Only data outside of [−1, 1] is to be moved, and to the edge.",
+        ),
+        "divided by the largest": (
+            clipped_with(lambda x0: x0 / x0.abs().max().clamp(min=1)),
+            "You shrink all of the data until the largest number fits. Only what is outside is to be moved.",
+        ),
+        "the data": (
+            clipped_with(made=lambda x0, x, t, c: x0),
+            "You return the predicted data, all t steps back at once. One step is wanted: the posterior's mean with this data.",
+        ),
+        "arguments exchanged": (
+            clipped_with(made=lambda x0, x, t, c: posterior(x, x0, t, c)[0]),
+            "`posterior` takes the data first, and then x_t.",
+        ),
+        "noise as it was": (
+            lambda x_t, noise_hat, t, schedule: straight_on(
+                data_from_noise(x_t, noise_hat, t, schedule.alpha_bar).clamp(-1, 1), noise_hat, t, schedule, x_t),
+            "You mix the limited data with the predicted noise as it was: another sampler's step (lesson 53). Here it is the posterior's mean.",
+        ),
+        "brought to the next time": (
+            clipped_with(made=lambda x0, x, t, c: at(c.alpha_bar.roll(1).index_fill(0, torch.tensor([0]), 1.0).sqrt(), t, x) * x0),
+            "You scale the data as it stands in x_{t−1}, and forget the noise that is still in there. The posterior's mean holds some of x_t too.",
+        ),
+        "data by α": (
+            lambda x_t, noise_hat, t, schedule: posterior(
+                data_from_noise(x_t, noise_hat, t, schedule.alpha).clamp(-1, 1), x_t, t, schedule)[0],
+            "You compute the data with α_t. All t steps lie between data and x_t: ᾱ_t.",
+        ),
+        "first time for all": (
+            lambda x_t, noise_hat, t, schedule: samplers.step_back_clipped(
+                x_t, noise_hat, t if isinstance(t, int) else t[:1], schedule),
+            "The whole batch is moved as its first image. Hand `t` on as it is.",
+        ),
+        "mean and variance": (
+            lambda x_t, noise_hat, t, schedule: sum(
+                posterior(data_from_noise(x_t, noise_hat, t, schedule.alpha_bar).clamp(-1, 1), x_t, t, schedule)),
+            "You add the posterior's variance to its mean. Only the mean is wanted: the first of the two.",
+        ),
+    },
+    accepts=[
+        lambda x_t, noise_hat, t, schedule: samplers.step_back(
+            x_t, noise_left(data_from_noise(x_t, noise_hat, t, schedule.alpha_bar).clamp(-1, 1), x_t, t, schedule), t, schedule),
+        clipped_with(lambda x0: torch.maximum(torch.minimum(x0, x0.new_tensor(1.0)), x0.new_tensor(-1.0))),
+        clipped_with(torch.nn.functional.hardtanh),
+    ],
+    hints=[
+        "Which of the three, x_t, x_{t−1} and the predicted data, is known to lie in [−1, 1]?",
+        "`data_from_noise` predicts the data. `.clamp(-1, 1)` moves what is outside to the edge.",
+        "And where was the chain one step before x_t, if it started there? `posterior` gives the mean first and the variance second.",
+    ],
+    points=2,
+    minutes=10,
 )  # fmt: skip
 
 
@@ -535,135 +689,9 @@ exercise(
 )
 
 
-def probe_step_back_clipped(answer, rng):
-    n, chain, size = rng.size(4, 6), short_chain(rng), rng.size(4, 6)
-    times = 1 + rng.integers(n, high=chain.steps)
-    one, two = 1.5 * rng.normal(n, 1, size, size), rng.normal(n, 1, size, size)
-    return {
-        "each at its own time": answer(one, two, times, chain),
-        "points, all at one time": answer(rng.normal(n, 2), rng.normal(n, 2), chain.steps - 2, chain),
-        "the last step": answer(2 * rng.normal(n, 2), rng.normal(n, 2), 1, chain),
-    }
-
-
-def clipped_with(x0=lambda x0: x0.clamp(-1, 1), made=lambda x0, x, t, c: posterior(x0, x, t, c)[0]):
-    """A clipped step with another way to limit the data, or to go on from it."""
-
-    def wrong(x_t, noise_hat, t, schedule):
-        data = data_from_noise(x_t, noise_hat, t, schedule.alpha_bar)
-        return made(x0(data), x_t, t, schedule)
-
-    return wrong
-
-
-def noise_left(x0, x, t, c):
-    """The noise in x_t, if this is the data in it."""
-    a_bar = at(c.alpha_bar, t, x)
-    return (x - a_bar.sqrt() * x0) / (1 - a_bar).sqrt()
-
-
-def straight_on(x0, noise_hat, t, c, x):
-    before = at(c.alpha_bar.roll(1).index_fill(0, torch.tensor([0]), 1.0), t, x)
-    return before.sqrt() * x0 + (1 - before).sqrt() * noise_hat
-
-
-exercise(
-    target=samplers.step_back_clipped,
-    title="A step that stays among pictures",
-    probe=probe_step_back_clipped,
-    mistakes={
-        "result limited": (
-            lambda x_t, noise_hat, t, schedule: samplers.step_back(x_t, noise_hat, t, schedule).clamp(-1, 1),
-            "You limit x_{t−1}. It is noisy, with a spread of about 1, and may well lie outside; what lies in [−1, 1] is the *data* that is predicted.",
-        ),
-        "not limited": (
-            samplers.step_back,
-            "Nothing is limited: this is `step_back`.",
-        ),
-        "data and result limited": (
-            clipped_with(made=lambda x0, x, t, c: posterior(x0, x, t, c)[0].clamp(-1, 1)),
-            "You limit the data, and then x_{t−1} as well. The second is noisy and may lie outside.",
-        ),
-        "x_t limited": (
-            lambda x_t, noise_hat, t, schedule: samplers.step_back_clipped(x_t.clamp(-1, 1), noise_hat, t, schedule),
-            "You limit x_t before you use it. It is noisy and may lie outside; limit the predicted data alone.",
-        ),
-        "noise limited": (
-            lambda x_t, noise_hat, t, schedule: samplers.step_back(x_t, noise_hat.clamp(-1, 1), t, schedule),
-            "You limit the predicted noise. Noise of spread 1 lies outside of [−1, 1] a third of the time, rightly.",
-        ),
-        "from 0 to 1": (
-            clipped_with(lambda x0: x0.clamp(0, 1)),
-            "You limit the data to [0, 1]. Pictures lie in [−1, 1] here.",
-        ),
-        "only from above": (
-            clipped_with(lambda x0: x0.clamp(max=1)),
-            "You limit the data from above only. It may also fall below −1.",
-        ),
-        "only from below": (
-            clipped_with(lambda x0: x0.clamp(min=-1)),
-            "You limit the data from below only. It may also rise above 1.",
-        ),
-        "tanh": (
-            clipped_with(torch.tanh),
-            "A tanh changes all data, even what was right. Only data outside of [−1, 1] is to be moved, and to the edge.",
-        ),
-        "divided by the largest": (
-            clipped_with(lambda x0: x0 / x0.abs().max().clamp(min=1)),
-            "You shrink all of the data until the largest number fits. Only what is outside is to be moved.",
-        ),
-        "the data": (
-            clipped_with(made=lambda x0, x, t, c: x0),
-            "You return the predicted data, all t steps back at once. One step is wanted: the posterior's mean with this data.",
-        ),
-        "arguments exchanged": (
-            clipped_with(made=lambda x0, x, t, c: posterior(x, x0, t, c)[0]),
-            "`posterior` takes the data first, and then x_t.",
-        ),
-        "noise as it was": (
-            lambda x_t, noise_hat, t, schedule: straight_on(
-                data_from_noise(x_t, noise_hat, t, schedule.alpha_bar).clamp(-1, 1), noise_hat, t, schedule, x_t),
-            "You mix the limited data with the predicted noise as it was: another sampler's step (lesson 53). Here it is the posterior's mean.",
-        ),
-        "brought to the next time": (
-            clipped_with(made=lambda x0, x, t, c: at(c.alpha_bar.roll(1).index_fill(0, torch.tensor([0]), 1.0).sqrt(), t, x) * x0),
-            "You scale the data as it stands in x_{t−1}, and forget the noise that is still in there. The posterior's mean holds some of x_t too.",
-        ),
-        "data by α": (
-            lambda x_t, noise_hat, t, schedule: posterior(
-                data_from_noise(x_t, noise_hat, t, schedule.alpha).clamp(-1, 1), x_t, t, schedule)[0],
-            "You compute the data with α_t. All t steps lie between data and x_t: ᾱ_t.",
-        ),
-        "first time for all": (
-            lambda x_t, noise_hat, t, schedule: samplers.step_back_clipped(
-                x_t, noise_hat, t if isinstance(t, int) else t[:1], schedule),
-            "The whole batch is moved as its first image. Hand `t` on as it is.",
-        ),
-        "mean and variance": (
-            lambda x_t, noise_hat, t, schedule: sum(
-                posterior(data_from_noise(x_t, noise_hat, t, schedule.alpha_bar).clamp(-1, 1), x_t, t, schedule)),
-            "You add the posterior's variance to its mean. Only the mean is wanted: the first of the two.",
-        ),
-    },
-    accepts=[
-        lambda x_t, noise_hat, t, schedule: samplers.step_back(
-            x_t, noise_left(data_from_noise(x_t, noise_hat, t, schedule.alpha_bar).clamp(-1, 1), x_t, t, schedule), t, schedule),
-        clipped_with(lambda x0: torch.maximum(torch.minimum(x0, x0.new_tensor(1.0)), x0.new_tensor(-1.0))),
-        clipped_with(torch.nn.functional.hardtanh),
-    ],
-    hints=[
-        "Which of the three, x_t, x_{t−1} and the predicted data, is known to lie in [−1, 1]?",
-        "`data_from_noise` predicts the data. `.clamp(-1, 1)` moves what is outside to the edge.",
-        "And where was the chain one step before x_t, if it started there? `posterior` gives the mean first and the variance second.",
-    ],
-    points=2,
-    minutes=10,
-)  # fmt: skip
-
-
 def split_finite(raw):
     """Whether rounding has broken a formula is compared by itself: so it can be told of one that is right."""
-    flags = {f"{name}: finite": value.isfinite() for name, value in raw.items()}
+    flags = {f"{name}: where it is finite": value.isfinite() for name, value in raw.items()}
     return flags | {name: value.where(value.isfinite(), 0) for name, value in raw.items()}
 
 
@@ -702,9 +730,7 @@ def edges(x, mean, std, levels, half=None, open_ends=True):
 def log_between(low, high):
     """log(Φ(high) - Φ(low)), of the tail in which both are small."""
     low, high = torch.where(low > 0, -high, low), torch.where(low > 0, -low, high)
-    return torch.special.log_ndtr(high) + torch.log1p(
-        -(torch.special.log_ndtr(low) - torch.special.log_ndtr(high)).exp()
-    )
+    return log_ndtr(high) + torch.log1p(-(log_ndtr(low) - log_ndtr(high)).exp())
 
 
 def levels_with(half=lambda levels: 1 / (levels - 1), open_ends=True, least=None, after=lambda p: p):
@@ -720,10 +746,24 @@ def levels_with(half=lambda levels: 1 / (levels - 1), open_ends=True, least=None
     return wrong
 
 
-def one_tail(x, mean, std, levels):
-    low, high = edges(x, mean, std, levels)
-    high, low = torch.special.log_ndtr(high), torch.special.log_ndtr(low)
-    return high + torch.log1p(-(low - high).exp())
+def one_tail(open_ends=True):
+    def wrong(x, mean, std, levels):
+        low, high = edges(x, mean, std, levels, open_ends=open_ends)
+        return log_ndtr(high) + torch.log1p(-(log_ndtr(low) - log_ndtr(high)).exp())
+
+    return wrong
+
+
+def upper_tail(low, high):
+    return log_ndtr(-low) + torch.log1p(-(log_ndtr(-high) - log_ndtr(-low)).exp())
+
+
+def log_undone(open_ends=True):
+    def wrong(x, mean, std, levels):
+        low, high = edges(x, mean, std, levels, open_ends=open_ends)
+        return (log_ndtr(high).exp() - log_ndtr(low).exp()).log()
+
+    return wrong
 
 
 def by_density(x, mean, std, levels, width=1.0):
@@ -734,7 +774,7 @@ def mirrored(x, mean, std, levels):
     """Everything turned around, so that the lower tail is the one that counts."""
     flip = torch.where(x > mean, -1.0, 1.0).to(x)
     low, high = edges(flip * x, flip * mean, std, levels)
-    high, low = torch.special.log_ndtr(high), torch.special.log_ndtr(low)
+    high, low = log_ndtr(high), log_ndtr(low)
     return high + torch.log(-torch.expm1(low - high))
 
 
@@ -742,10 +782,23 @@ CUT = (
     "You keep the logarithm finite by force. Then a level 20 σ away costs as much as one 10 σ away: a model that is badly wrong pays too "
     "little, and has no slope to learn from. Work with `log_ndtr`."
 )
-OVERFLOW = (
-    "The formula is right, but far from the mean both values of Φ are rounded to the same number, and the logarithm of their "
-    "difference, 0, is infinite. Work with `log_ndtr`, and in the tail where both values are small."
+ROUNDED = (
+    "far from the mean both values of Φ are rounded to the same number, and the logarithm of their difference, 0, is infinite. Work with "
+    "`log_ndtr`, and in the tail where both values are small."
 )
+OVERFLOW = f"The formula is right, but {ROUNDED}"
+UNDONE = (
+    "You undo the logarithm before you subtract, so small probabilities are rounded to 0 after all. Stay with the logarithms A and B: "
+    "log(eᴬ − eᴮ) = A + log1p(−exp(B − A))."
+)
+TWO = "Two things."
+CLOSED = (
+    "Your first and last levels end half a step outside of [−1, 1]. All that lies below −1 counts as −1, and all above 1 as 1, or "
+    "the probabilities do not sum to 1."
+)
+COUNTED = "You divide by the number of levels. Between `levels` values from −1 to 1 there are one step less: a step is 2 / (levels − 1)."
+OVERLAP = "Your levels overlap: they reach a whole step to each side. Rounding to the nearest gives each half a step."
+GAPS = "Your levels have gaps between them. The values run from −1 to 1, so a step is 2 / (levels − 1), and half of it is 1 / (levels − 1)."
 term = bound.level_log_probability
 
 exercise(
@@ -755,18 +808,32 @@ exercise(
     judge=split_finite,
     mistakes={
         "rounded away": (levels_with(least=("clamped", 0.0)), OVERFLOW),
+        "rounded away, closed ends": (levels_with(open_ends=False, least=("clamped", 0.0)), f"{TWO} {CLOSED} And {ROUNDED}"),
+        "log_ndtr undone": (log_undone(), UNDONE),
+        "log_ndtr undone, closed ends": (log_undone(open_ends=False), f"{TWO} {CLOSED} {UNDONE}"),
         "one tail only": (
-            one_tail,
+            one_tail(),
             "Below the mean your result is right. Above it, both values of Φ are so near 1 that their logarithms are rounded to the same "
             "number. There, count from the other side: Φ(b) − Φ(a) = Φ(−a) − Φ(−b).",
         ),
-        "clamped": (levels_with(least=("clamped", 1e-12)), CUT),
-        "clamped by the smallest float": (levels_with(least=("clamped", torch.finfo(torch.float32).tiny)), CUT),
-        "a little more clamped": (levels_with(least=("clamped", 1e-10)), CUT),
-        "a little less clamped": (levels_with(least=("clamped", 1e-8)), CUT),
-        "a small number added": (levels_with(least=("added", 1e-12)), CUT),
-        "a larger number added": (levels_with(least=("added", 1e-8)), CUT),
-        "a number between added": (levels_with(least=("added", 1e-10)), CUT),
+        "one tail, closed ends": (
+            one_tail(open_ends=False),
+            f"{TWO} {CLOSED} And above the mean, where both values of Φ are near 1, you have to count from the other side.",
+        ),
+        "the other tail only": (
+            lambda *a: upper_tail(*edges(*a)),
+            "Above the mean your result is right. Below it, both areas to the right are near 1: there, count from the left.",
+        ),
+        "difference of logarithms": (
+            lambda *a: (lambda low, high: log_ndtr(high) - log_ndtr(low))(*edges(*a)),
+            "A difference of logarithms is the logarithm of a *quotient*. Wanted is the logarithm of Φ(high) − Φ(low).",
+        ),
+        **{f"{what}, rounded away": (levels_with(half, least=("clamped", 0.0)), f"{TWO} {why} And {ROUNDED}")
+           for what, half, why in (("a quarter", lambda n: 0.5 / (n - 1), GAPS), ("overlapping", lambda n: 2 / (n - 1), OVERLAP),
+                                   ("by levels", lambda n: 1 / n, COUNTED))},
+        **{f"clamped at {least:g}": (levels_with(least=("clamped", least)), CUT)
+           for least in (1e-300, torch.finfo(torch.float32).tiny, 1e-15, 1e-12, 1e-10, 1e-8)},
+        **{f"{least:g} added": (levels_with(least=("added", least)), CUT) for least in (1e-12, 1e-10, 1e-8)},
         "infinity replaced": (
             levels_with(least=("clamped", 0.0), after=lambda log_p: log_p.nan_to_num(neginf=-100.0)),
             CUT,
@@ -787,20 +854,19 @@ exercise(
         ),
         "closed ends": (
             levels_with(open_ends=False),
-            "Your first and last levels end half a step outside of [−1, 1]. All that lies below −1 counts as −1, and all above 1 as 1, or "
-            "the probabilities do not sum to 1.",
+            CLOSED,
         ),
         "as many steps as levels": (
             levels_with(lambda levels: 1 / levels),
-            "You divide by the number of levels. Between `levels` values from −1 to 1 there are one step less: a step is 2 / (levels − 1).",
+            COUNTED,
         ),
         "a whole step to each side": (
             levels_with(lambda levels: 2 / (levels - 1)),
-            "Your levels overlap: they reach a whole step to each side. Rounding to the nearest gives each half a step.",
+            OVERLAP,
         ),
         "a quarter to each side": (
             levels_with(lambda levels: 0.5 / (levels - 1)),
-            "Your levels have gaps between them. The values run from −1 to 1, so a step is 2 / (levels − 1), and half of it is 1 / (levels − 1).",
+            GAPS,
         ),
         "half of as many steps as levels": (
             levels_with(lambda levels: 0.5 / levels),
@@ -829,10 +895,10 @@ exercise(
             "The lowest level still begins half a step below −1. All below counts as −1.",
         ),
         "every level open below": (
-            lambda x, mean, std, levels: torch.special.log_ndtr(edges(x, mean, std, levels)[1]),
+            lambda x, mean, std, levels: log_ndtr(edges(x, mean, std, levels)[1]),
             "This is the probability of this level *or any darker one*. Subtract that of the darker ones.",
         ),
-        "one mean for the last": (
+        "root of σ": (
             lambda x, mean, std, levels: term(x, mean, std**0.5, levels),
             "You take the root of `std`. It is a standard deviation already.",
         ),
@@ -938,6 +1004,13 @@ def term_with(number=divergence, total=lambda kl: kl.flatten(1).sum(1)):
     return wrong
 
 
+def of_means(means, x_t, t, schedule, variances):
+    """The term when the two means(x_t), of the posterior and of the model, are others."""
+    mean_q, mean_p = means(x_t)
+    kl = divergence(mean_q, at(schedule.variance, t, x_t), mean_p, at(variances, t, x_t))
+    return kl.flatten(1).sum(1)
+
+
 def error_of_noise(weight):
     def wrong(predict, x, t, noise, schedule, variances):
         error = (noise - predict(q_sample(x, t, noise, schedule.alpha_bar), t)).square()
@@ -964,6 +1037,30 @@ exercise(
             term_with(lambda mean_q, variance_q, mean_p, variance_p: divergence(mean_p, variance_p, mean_q, variance_q)),
             "Your two Gaussians have changed places. The posterior comes first: it is the one that x_{t−1} is drawn from.",
         ),
+        "posterior's arguments exchanged": (
+            lambda predict, x, t, noise, schedule, variances: of_means(
+                lambda x_t: (posterior(x_t, x, t, schedule)[0], samplers.step_back(x_t, predict(x_t, t), t, schedule)),
+                q_sample(x, t, noise, schedule.alpha_bar), t, schedule, variances),
+            "`posterior` takes the data first, and then x_t.",
+        ),
+        "x_t of the step before": (
+            lambda predict, x, t, noise, schedule, variances: of_means(
+                lambda x_t: (posterior(x, x_t, t, schedule)[0], samplers.step_back(x_t, predict(x_t, t), t, schedule)),
+                q_sample(x, t - 1, noise, schedule.alpha_bar), t, schedule, variances),
+            "You make x_{t−1} and go on as if it were x_t. The step back begins at x_t: `q_sample` at t.",
+        ),
+        "predicted data for the mean": (
+            lambda predict, x, t, noise, schedule, variances: of_means(
+                lambda x_t: (posterior(x, x_t, t, schedule)[0], data_from_noise(x_t, predict(x_t, t), t, schedule.alpha_bar)),
+                q_sample(x, t, noise, schedule.alpha_bar), t, schedule, variances),
+            "The mean of your model is the predicted data, all t steps back. One step back is wanted: `step_back`.",
+        ),
+        "prediction for the mean": (
+            lambda predict, x, t, noise, schedule, variances: of_means(
+                lambda x_t: (posterior(x, x_t, t, schedule)[0], predict(x_t, t)),
+                q_sample(x, t, noise, schedule.alpha_bar), t, schedule, variances),
+            "The network gives noise, and you take it for the mean of x_{t−1}. `step_back` makes the one of the other.",
+        ),
         "variances left out": (
             term_with(lambda mean_q, variance_q, mean_p, variance_p: (mean_q - mean_p).square() / (2 * variance_p)),
             "You have only the squared distance of the means (or, which is the same, the weighted error of the noise). Where σ_t² is not "
@@ -973,7 +1070,7 @@ exercise(
             term_with(lambda mean_q, variance_q, mean_p, variance_p: (mean_q - mean_p).square() / (2 * variance_q)),
             "You use the posterior's variance β̃ for the model too, whatever is asked. The model's is given in `variances`.",
         ),
-        "model's variance for both, halved twice": (
+        "model's variance for both, not halved": (
             term_with(lambda mean_q, variance_q, mean_p, variance_p: (mean_q - mean_p).square() / variance_p),
             "You have the squared distance of the means over σ², without the half, and nothing for the different widths. `kl_1d` knows it all.",
         ),
