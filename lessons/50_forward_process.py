@@ -36,8 +36,8 @@ ten = torch.stack([x[labels == k][3] for k in range(10)])
 
 
 def visible(pictures: Tensor) -> Tensor:
-    """Pictures with numbers beyond black and white, for drawing only: their middle four standard deviations, squeezed
-    into [-1, 1]."""
+    """Pictures with numbers beyond black and white, for drawing only: -2 to 2 of their standard deviations, each at
+    least 0.5, squeezed into [-1, 1]."""
     spread = pictures.flatten(1).std(1).clamp(min=0.5).view(-1, 1, 1, 1)
     return (pictures / (2 * spread)).clamp(-1, 1)
 
@@ -115,7 +115,7 @@ walks(paths)
 
 # %% [markdown]
 # On the left you can tell the two crowds by their height. On the right you cannot: only the colours know. The place at
-# $t = 1000$ says nothing about the place at $t = 0$, though each step was small.
+# $t = 1000$ says next to nothing about the place at $t = 0$, though each step was small.
 #
 # Does the variance stay 1? For more walkers, and for data of another variance. (Digits are of that kind. The mean square of their pixels
 # is below 1, and the pixels around their mean have still less variance.)
@@ -146,7 +146,8 @@ measured("variance of the digits' pixels, each around its own mean", x.double().
 # %% [markdown]
 # ## 2 · A thousand steps in one jump
 #
-# To train on $x_{500}$ we would have to walk 500 steps for every picture of every batch. Put one step into the next instead:
+# To train on $x_{500}$ we would have to walk 500 steps for every picture of every batch. Put one step into the next instead, with
+# $\varepsilon_t$ for the noise of step $t$:
 #
 # $$ x_t = \sqrt{\alpha_t}\, x_{t-1} + \sqrt{\beta_t}\, \varepsilon_t
 #       = \sqrt{\alpha_t \alpha_{t-1}}\, x_{t-2} + \underbrace{\sqrt{\alpha_t \beta_{t-1}}\, \varepsilon_{t-1} + \sqrt{\beta_t}\, \varepsilon_t}_{\text{noise}} . $$
@@ -181,8 +182,8 @@ a_bar = alpha_bars(betas)
 print("three numbers, in the shape", tuple(at(a_bar, torch.tensor([0, 500, 1000]), x[:3]).shape))
 
 # %% [markdown]
-# **Your turn.** This function is wrong, as it is in many programs. It runs, it adds noise, and with $T = 1000$ you would not see anything in
-# the pictures. What goes in: data $x$ (N, …), times $t$, noise, and the table that you have just made. What comes out: $x_t$.
+# **Your turn.** This function is wrong, as it is in many programs. It runs, it adds noise, and with $T = 1000$ you would see nothing wrong
+# in the pictures from $t = 1$ on. What goes in: data $x$ (N, …), times $t$, noise, and the table that you have just made. What comes out: $x_t$.
 
 # %% exercise
 from minigen.diffusion import q_sample
@@ -242,14 +243,14 @@ def kl_to_noise(x: Tensor, a_bar: Tensor) -> Tensor:
     return 0.5 * (a_bar * squares - x[0].numel() * (a_bar + torch.log1p(-a_bar)))
 
 
-measured("largest factor of the data in x_1000", a_bar[-1].sqrt(), at_most=0.01)
+measured("factor of the data in x_1000", a_bar[-1].sqrt(), at_most=0.01)
 measured(
     "KL of x_1000 from N(0, I), mean over the digits, nats", kl_to_noise(x, a_bar[-1]).mean(), at_most=0.002
 )
 measured("the same at half of the chain, nats", kl_to_noise(x, a_bar[500]).mean(), at_least=1)
 
 # %% [markdown]
-# A thousandth of a nat for a whole picture: nobody can see the difference, and no program either. And now somebody is in a hurry.
+# A thousandth of a nat for a whole picture: from one picture nobody, and no program, can tell it from pure noise noticeably better than by guessing. And now somebody is in a hurry.
 
 # %% exercise
 from minigen.exercises.lesson_50_forward_process import chain_of_a_hundred
@@ -279,14 +280,14 @@ show.rows(ends, title="Where does the chain end?")
 #
 # ## 3 · How fast? The cosine schedule
 #
-# Nothing says that $\beta_t$ must grow evenly. Nichol and Dhariwal (2021) looked at pictures on their way and saw that the linear
+# Nothing says that $\beta_t$ must grow evenly. The list of the $\beta_t$ is called the **schedule**; the one so far is the *linear* one. Nichol and Dhariwal (2021) looked at pictures on their way and saw that the linear
 # schedule destroys them too soon; the last part of the chain is noise that turns into noise. They began at the other end: decide how
 # $\bar\alpha_t$ should fall, and take the $\beta_t$ that make it so. Their curve is a squared cosine,
 #
 # $$ \bar\alpha_t = \frac{f(t)}{f(0)} , \qquad f(t) = \cos^2\!\left( \frac{t / T + s}{1 + s} \cdot \frac{\pi}{2} \right) , \qquad s = 0.008 . $$
 #
-# The small offset $s$ keeps the first steps from being too small to matter. At the end $\bar\alpha_T = 0$, so the last $\beta$ would be 1,
-# and nothing would be left at all: no $\beta_t$ may be larger than 0.999.
+# The small offset $s$ keeps the first steps from being too small: noise so weak is hard for a network to predict. At the end $\bar\alpha_T = 0$, so
+# the last $\beta$ would be 1, nothing of the data would be left, and the way back would divide by 0: no $\beta_t$ may be larger than 0.999.
 #
 # **Your turn.** What goes in: $T$, the offset, and the largest $\beta$ that is allowed. What comes out: $\beta_1 \dots \beta_T$, in float64. The
 # formula gives you $\bar\alpha$; which step leads from $\bar\alpha_{t-1}$ to $\bar\alpha_t$?
@@ -331,7 +332,8 @@ for name, chain in chains.items():
 
 # %% [markdown]
 # The linear chain spends about a third of its steps where there is next to nothing to see. A model that learns to undo
-# it spends a third of its training there too, and a third of its time when it draws.
+# it spends a third of its training there too, and a third of its time when it draws. The cosine chain also ends closer to pure noise. The network of the
+# next lessons is trained on it.
 #
 # ## 4 · Signal and noise
 #
@@ -361,10 +363,11 @@ for name, chain in chains.items():
     measured(f"{name}: the step at which signal and noise are equal", equal, **bounds)
 
 # %% [markdown]
-# 0 dB means equal parts, for data of variance 1. (Digits have a little less, so their signal is a little weaker.) Both chains go down from high above to far below; the linear one is under the other nearly all the way. Only at the very end does the
-# cosine one fall off a cliff, since it has to get rid of everything that is left.
+# A factor of 10 is 10 decibels (lesson 11), so 0 dB means equal parts, for data of variance 1. (Digits have less, as measured above: their signal is a
+# little weaker as a mean square, and some 5 dB weaker around their means.) Both chains go down from high above to far below; the linear one is under
+# the other nearly all the way. Only at the very end does the cosine one fall off a cliff, since it has to get rid of everything that is left.
 #
-# The SNR is all that matters. Divide $x_t$ by $\sqrt{\bar\alpha_t}$, and it is $x_0$ plus noise of variance $1 / \mathrm{SNR}$: the noise of lesson 11, with
+# For what $x_t$ shows, the SNR is all that matters. Divide $x_t$ by $\sqrt{\bar\alpha_t}$, and it is $x_0$ plus noise of variance $1 / \mathrm{SNR}$: the noise of lesson 11, with
 # $\sigma = 1 / \sqrt{\mathrm{SNR}}$. Two times of two chains with the same SNR show the same picture, only scaled. Let us check it:
 
 # %%
@@ -408,13 +411,15 @@ show.clouds(
 )
 
 # %% [markdown]
+# At $t = 200$ the linear chain has filled the ring, and the cosine one has not yet.
+#
 # What is the density of $x_t$? Not $q(x_t \mid x_0)$, that of one point's future, but $q(x_t)$, that of the whole
 # crowd: the density of data, *blurred*. For pictures nobody can write it down. For a mixture of Gaussians you can. Take one of them first: all its points are
 # multiplied by $\sqrt{\bar\alpha_t}$, and then independent noise of variance $1 - \bar\alpha_t$ is added to each coordinate. A Gaussian stays
 # a Gaussian under both. And which hill a point came from does not change.
 #
 # **Your turn.** What goes in: a `GaussianMixture` (its `means` (K, D), `covariances` (K, D, D) and `weights` (K,)) and
-# $\bar\alpha_t$, a number. What comes out: the `GaussianMixture` of $x_t$.
+# $\bar\alpha_t$, a number. What comes out: the `GaussianMixture` of $x_t$, a new one, made with `GaussianMixture(means, covariances=…, weights=…)`.
 
 # %% exercise
 from minigen.diffusion import noisy_mixture
@@ -450,7 +455,7 @@ landscapes(chains["linear"], (0, 50, 100, 200, 1000))
 # Each picture has its own scale of blue; above it stands the highest density, per unit of area. Eight hills grow wide, flow into a ring, the ring fills
 # up, and a single round hill remains, the same for any data.
 #
-# Is the formula right? Let many points walk the chain, count how many of them end in each cell of a chessboard, and compare with the integral of the
+# Is the formula right? Let many points jump to $t = 100$, count how many of them land in each cell of a chessboard, and compare with the integral of the
 # density over the cell.
 
 # %%
@@ -477,7 +482,7 @@ measured("formula − counted, largest of 144 cells", (share - counted).abs().ma
 #
 # $$ p(i \mid x_t) \;\propto\; \exp\!\left( - \frac{|x_t - \sqrt{\bar\alpha_t}\, x^{(i)}|^2}{2\,(1 - \bar\alpha_t)} \right) . $$
 #
-# The entropy of this distribution is what we do not know; $\log_2 1438$ bits less that is what $x_t$ still tells. Adding up $p(i \mid x_t)$ over
+# The entropy of this distribution is what we do not know. What $x_t$ still tells is $\log_2 1438 = 10.5$ bits *minus* this entropy. Adding up $p(i \mid x_t)$ over
 # the digits of one class gives the probability of each class, and we can see how often the most probable class is the true one.
 
 # %%
@@ -514,7 +519,7 @@ show.curves(
 )
 
 # %% [markdown]
-# At first nothing at all is lost: there is noise, but only one digit fits to what is seen. The class is known longer than the
+# At first nothing is lost: there is noise, but only one digit fits to what is seen. The class is known longer than the
 # very digit: first it is forgotten *which* 3 it was, and only then that it was a 3. On the way back it will be the other way round: what
 # the picture shows is decided first, and its details come last.
 
@@ -572,18 +577,32 @@ useful = {
     for name, row in tells.items()
 }
 for name, part in useful.items():
-    measured(f"{name}: share of the steps between 0.1 bits lost and 0.1 bits left", part)
+    measured(f"{name}: share of these times between 0.1 bits lost and 0.1 bits left", part)
 gone = {name: min(t for t, (bits, _) in row.items() if bits < 0.1) for name, row in tells.items()}
 measured("first of these times with less than 0.1 bits left, linear", gone["linear"], at_most=760)
 measured("first of these times with less than 0.1 bits left, cosine", gone["cosine"], at_least=860)
 
 # %% [markdown]
+# The linear chain still has 30 % of its steps before it when the last tenth of a bit is gone, the cosine one 4 %. It pays for it at the other end, where
+# it takes about twice as many steps to lose the first tenth of a bit. In all, more of its steps do something.
+#
+# And the last row of the first picture, with σ = 8?
+
+# %%
+measured(
+    "σ = 8: bits left of which digit it was", known(torch.tensor(1 / (1 + 8**2)).double())[0], at_most=0.5
+)
+
+# %% [markdown]
+# The digit is nearly gone, but not quite.
+#
 # ## 6 · Why so many small steps?
 #
 # The way back needs $q(x_{t-1} \mid x_t)$: where may the walker have been one step earlier? By Bayes' rule it is proportional to
 # $q(x_t \mid x_{t-1})\, q(x_{t-1})$. The first factor, seen as a function of $x_{t-1}$, is a narrow Gaussian around $x_t / \sqrt{\alpha_t}$. The second is
 # the blurred density of data, with all its hills. If the step is *small*, the first factor is so narrow that under it the logarithm of the second is nearly
-# a straight line. That only moves a Gaussian, so the product is one, nearly. That is why the model of lesson 51 gets along with Gaussians. If the step is large, the product has as many hills as the data.
+# a straight line. That only moves a Gaussian, so the product is one, nearly. That is
+# why the model of lesson 51 gets along with Gaussians. If the step is large, the product can have as many hills as the data.
 #
 # We can look at it. Data on a line with two hills, at $\pm 1$; a walker found at 0.3 at $t = 300$; and $s$, from 299 down to 0, is when we ask for its earlier
 # place. From $s$ to $t$ the chain leaves the share $\bar\alpha_t / \bar\alpha_s$.
@@ -652,7 +671,7 @@ measured("one step back: KL from a Gaussian, nats", off[1], at_most=1e-5)
 measured("300 steps back: KL from a Gaussian, nats", off[300], at_least=0.5)
 
 # %% [markdown]
-# One step back is a Gaussian for all purposes. Three hundred at once are not: the walker came from one hill or from the other, and the
+# One step back from $t = 300$ is a Gaussian for all purposes. Three hundred at once are not: the walker came from one hill or from the other, and the
 # Gaussian puts its weight in between, where no data is. So there is a price for quality: a thousand steps, each with a run of a network. Most
 # work on diffusion since then has been about paying less, and lesson 53 is about that.
 #
@@ -662,11 +681,12 @@ measured("300 steps back: KL from a Gaussian, nats", off[300], at_least=0.5)
 #   hide it, but the step from $t = 1$ to data does not. Decide once what index 0 is, and test $t = 0$, $t = 1$ and $t = T$.
 # - **$\beta$ for a standard deviation.** Variances add up, standard deviations do not. Whenever a root is missing, the variance of $x_t$ drifts
 #   away from 1: measure it.
-# - **$\alpha_t$ for $\bar\alpha_t$.** At every $t$ the pictures are then nearly clean, and the network never sees the noise from which it will have to begin. Look at a batch of $x_t$ before
-#   you train.
+# - **$\alpha_t$ for $\bar\alpha_t$.** At nearly every $t$ the pictures are then nearly clean, and the network hardly ever sees the noise from which it will
+#   have to begin. Look at a batch of $x_t$ before you train.
 # - **The chain that does not end in noise.** Fewer steps need larger $\beta_t$. Print $\bar\alpha_T$ before you train.
-# - **Data of another range.** Pixels from 0 to 255 have a variance of thousands: then the "noise" at $t = T$ is full of picture. Pixels in $[0, 1]$ have a mean that is not
-#   0 and little variance. Bring data to $[-1, 1]$. Larger pictures need more noise as well: neighbouring pixels tell the same, and their average hides
+# - **Data of another range.** Pixels from 0 to 255 have a variance of thousands: then $x_T$ of the linear chain is full of picture
+#   ($0.006 \cdot 255 = 1.6$, beside noise of 1), and at every other time of any chain there is far too little noise. Pixels in $[0, 1]$ have a mean that is
+#   not 0 and little variance. Bring data to $[-1, 1]$. Larger pictures need more noise as well: neighbouring pixels tell the same, and their average hides
 #   noise (Hoogeboom and others, 2023).
 # - **float32 tables.** A product of a thousand factors near 1 should be made in float64, and turned into float32 when it meets the pictures.
 #

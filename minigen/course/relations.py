@@ -173,6 +173,8 @@ def _factor(pairs: Pairs, wanted: list[Observation]) -> str | None:
     if max(factors) - min(factors) <= 1e-3 * abs(factors[0]):
         if abs(factors[0] + 1) < 1e-3:
             return "right except for its sign"
+        if abs(factors[0] - 1) < 1e-4:
+            return "nearly what is wanted, but not close enough"
         return f"{factors[0]:.4g} times the wanted one"
     for where, sizes in _sizes(wanted):
         ratios = list(zip(factors, sizes, strict=True))

@@ -56,6 +56,11 @@ exercise(
             step_with(lambda b: root(1 - b), lambda b: b),
             "You multiply the noise by β, so its variance is β². β is to be the variance: what do you multiply by?",
         ),
+        "two things": (
+            step_with(lambda b: 1, lambda b: b),
+            "You multiply the noise by β, so that its variance is β², and you take nothing away from x. β is the *variance* of the noise, and x has "
+            "to become smaller by as much.",
+        ),
         "data shrunk too much": (
             step_with(lambda b: 1 - b, root),
             "You multiply x by 1 − β, so its variance is multiplied by (1 − β)². Variance is to be kept: 1 − β is what should be left of the "
@@ -157,6 +162,14 @@ exercise(
         "begins with 1, ends too early": (
             lambda betas: torch.cat([betas.new_ones(1), (1 - betas).cumprod(0)[:-1]]),
             "Your table begins rightly and ends one step too early: ᾱ_T is missing. There are T + 1 entries.",
+        ),
+        "the 1 at the end": (
+            lambda betas: torch.cat([(1 - betas).cumprod(0), betas.new_ones(1)]),
+            "The 1 stands at the end. It belongs to t = 0, so it comes first.",
+        ),
+        "to the power of t": (
+            after_one(lambda b: (1 - b) ** torch.arange(1, len(b) + 1)),
+            "That is as if all t steps were like step t. Each has a β of its own.",
         ),
         "begins with 0": (
             lambda betas: torch.cat([betas.new_zeros(1), (1 - betas).cumprod(0)]),
@@ -287,8 +300,7 @@ exercise(
         ),
         "read at t − 1, but not below 0": (
             jump_with(torch.sqrt, rest, lambda t: torch.as_tensor(t).sub(1).clamp(min=0)),
-            "You keep the index from becoming −1, which cures t = 0 alone. All other times are still those of the step before: the paper's t is "
-            "itself the index.",
+            "t = 0 is right now, and all other times are still those of the step before: the paper's t is itself the index.",
         ),
         "read at t − 1 for the noise alone": (
             lambda x, t, noise, alpha_bar: diffusion.at(alpha_bar.sqrt(), t, x) * x
@@ -437,8 +449,9 @@ exercise(
 
 def probe_cosine_betas(answer, rng):
     return {
-        "betas": answer(rng.size(500, 2000)),  # many: the first β_t are tiny
+        "many": answer(rng.size(500, 2000)),  # so that the first β_t are tiny
         "with another offset": answer(rng.size(5, 9), offset=0.01 * rng.size(2, 30)),
+        "all but the last": answer(rng.size(9, 20))[:-1],  # which may be so large that no other is seen
         "with another limit": answer(rng.size(20, 60), largest=0.01 * rng.size(30, 90)),
     }
 
@@ -479,6 +492,25 @@ exercise(
         "not limited": (
             edited(diffusion.cosine_betas, ".clamp(max=largest)", ""),
             "No β_t is limited. The last one is then 1, nothing of x is left after it, and a way back would divide by 0: limit them to `largest`.",
+        ),
+        "in float32": (
+            lambda steps=1000, offset=0.008, largest=0.999: (
+                1 - (f := squared_cosine(torch.arange(steps + 1) / steps, offset))[1:] / f[:-1]).clamp(max=largest).double(),
+            "Your numbers are made in float32 and become float64 too late. The first β_t are differences of numbers that are nearly equal: give the "
+            "times `dtype=torch.float64`.",
+        ),
+        "offset added to t": (
+            cosine_with(lambda t, s: (((len(t) - 1) * t + s) / (len(t) - 1 + s) * math.pi / 2).cos() ** 2),
+            "You add s to t itself, and it has hardly any effect beside T. It is added to t / T.",
+        ),
+        "times 1 … T + 1": (
+            cosine_at(lambda steps: torch.arange(1, steps + 2, dtype=torch.float64) / steps),
+            "Your times begin with 1, and the last is beyond T. They are 0 … T.",
+        ),
+        "all at the limit": (
+            cosine_with(squared_cosine, lambda a: a[:-1] / a[1:]),
+            "All your β_t were above `largest` and have been cut to it. β_t is 1 minus what the step leaves, and that is the later entry over the "
+            "earlier one.",
         ),
         "limited from below": (
             edited(diffusion.cosine_betas, "max=largest", "min=largest"),
@@ -643,7 +675,15 @@ exercise(
         ),
         "share of the signal": (
             lambda a: a / (a + (1 - a)),
-            "You divide by the sum of both variances, which is 1. Divide by that of the noise alone.",
+            "This is ᾱ, the share of the signal in the sum of both variances. Divide it by the variance of the noise alone.",
+        ),
+        "precedence": (
+            lambda a: a / 1 - a,
+            "In Python a quotient comes before a difference: put 1 − ᾱ in parentheses.",
+        ),
+        "spread of the signal": (
+            lambda a: a.sqrt() / (1 - a),
+            "You divide a standard deviation by a variance. Both should be variances.",
         ),
         "noise squared": (
             lambda a: a / (1 - a**2),
@@ -696,6 +736,8 @@ def probe_noisy_mixture(answer, rng):
     made = answer(mixture, 0.08 + 0.09 * rng.size(0, 9))
     at = rng.normal(5, d, dtype=torch.float64)
     return {
+        "the data's means, afterwards": mixture.means.clone(),
+        "the data's covariances, afterwards": mixture.covariances.clone(),
         "means": made.means,
         "covariances": made.covariances,
         "weights": made.weights,
@@ -722,6 +764,13 @@ def with_covariances(change):
     )
 
 
+def changed_in_place(mixture, alpha_bar):
+    mixture.means = math.sqrt(alpha_bar) * mixture.means
+    eye = torch.eye(mixture.means.shape[1])
+    mixture.covariances = alpha_bar * mixture.covariances + (1 - alpha_bar) * eye
+    return mixture
+
+
 def one_hill_more(mixture, alpha_bar):
     d = mixture.means.shape[1]
     return GaussianMixture(
@@ -739,6 +788,14 @@ exercise(
         "means stay": (
             mixture_with(of_means=lambda a: 1),
             "Your hills stay where they were. x is multiplied by √ᾱ, so the middle of each hill moves towards 0 as well.",
+        ),
+        "changed in place": (
+            changed_in_place,
+            "You change the mixture that came in. Make a new one: the lesson blurs the same data again and again, and it would shrink each time.",
+        ),
+        "noise shrunk as well": (
+            with_covariances(lambda m, a: a * (m.covariances + (1 - a) * torch.eye(m.means.shape[1]))),
+            "You multiply the noise by ᾱ as well. The points shrink first; then noise of variance 1 − ᾱ is added.",
         ),
         "means times ᾱ": (
             mixture_with(of_means=lambda a: a),

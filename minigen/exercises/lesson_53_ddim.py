@@ -45,10 +45,8 @@ def judge_times(raw):
     facts = {}
     for name, path in raw.items():
         gaps = -path.diff()
-        facts[f"{name}: first and last"] = torch.cat([path[:1], path[-1:]])
-        facts[f"{name}: shortest and longest"] = (
-            torch.stack([gaps.min(), gaps.max()]) if len(gaps) else path[:0]
-        )
+        ends = [gaps.min()[None], gaps.max()[None]] if len(gaps) else []
+        facts[f"{name}: first, last, shortest and longest step"] = torch.cat([path[:1], path[-1:], *ends])
         facts[f"{name}: how many, and the largest"] = torch.tensor([len(path), int(path.max())])
     return facts
 
@@ -106,10 +104,6 @@ exercise(
             other_times("[round(last * i / max(steps - 1, 1)) for i in range(steps - 1, -1, -1)]"),
             "You give `steps` times. A step lies *between* two times, so one more is needed.",
         ),
-        "one step too many": (
-            other_times("[round(last * i / (steps + 1)) for i in range(steps + 1, -1, -1)]"),
-            "You give steps + 2 times, with one step too many between them. There should be steps + 1.",
-        ),
         "0 twice": (
             other_times("[round(last * i / steps) for i in range(steps, -1, -1)] + [0]"),
             "0 stands twice at the end of your list. The step between them goes nowhere, and at t = 0 the network cannot be asked.",
@@ -160,7 +154,7 @@ def probe_ddim_step(answer, rng):
             rng.normal(*points), rng.normal(*points), last, last - 1, a_bar, eta=1.0, noise=rng.normal(*points)
         ),
         "to the end": answer(rng.normal(*points), rng.normal(*points), rng.size(3, 6), rng.size(0, 1), a_bar),
-        "either way": answer(rng.normal(*points), rng.normal(*points), 6, rng.size(2, 5) + back, a_bar),
+        "η = 0, s above t or below": answer(rng.normal(*points), rng.normal(*points), 6, rng.size(2, 5) + back, a_bar),
     }  # fmt: skip
 
 
@@ -207,6 +201,10 @@ exercise(
         "η not squared": (
             step_with("eta**2", "eta"),
             "η stands in your variance as it is. It is a factor of the spread σ, so in σ² it is squared.",
+        ),
+        "σ² in the place of σ": (
+            step_with(SIGMA, "(eta * (1 - a_s) / (1 - a_t) * (1 - a_t / a_s)) ** 2"),
+            "You take for σ what is σ². β̃ is a variance: σ is η times its root.",
         ),
         "η without effect": (
             step_with("eta**2 * ", ""),
@@ -465,10 +463,6 @@ exercise(
         "ᾱ itself": (
             on_the_scale("alpha_bar[t]"),
             "Your scale is ᾱ. It is λ: half the logarithm of ᾱ / (1 − ᾱ).",
-        ),
-        "root of ᾱ": (
-            on_the_scale("alpha_bar[t].sqrt()"),
-            "Your scale is √ᾱ. It is λ: half the logarithm of ᾱ / (1 − ᾱ).",
         ),
         "spread of the noise": (
             on_the_scale("-(1 - alpha_bar[t]).sqrt()"),
