@@ -22,7 +22,7 @@ from torch import Tensor
 
 from minigen import samplers, show
 from minigen.core import budget
-from minigen.course import check, hint, measured, measured_model, progress, solution
+from minigen.course import check, hint, measured, measured_model, progress, reference, solution
 from minigen.data import digits, ring
 from minigen.diffusion import (
     Predict,
@@ -344,7 +344,9 @@ measured(
 # samplers, with 5 to 50 calls. The grey band is what 1,000 calls of ancestral sampling give, from lowest to highest of three sets of 1,000.
 
 # %%
-REFERENCE = {"fid": [0.21, 0.26, 0.22], "samples": 1000, "steps": 1000}  # LEAD: read it from the benchmark
+ALL_STEPS = reference("digit_ddpm, ancestral")[
+    "fid"
+]  # measured by benchmarks/steps.py: it takes a quarter of an hour
 N = budget(32, 1000, 1000)
 judge = DigitFeatures()
 real = judge.features(digits("train")[0])
@@ -378,7 +380,7 @@ figure = show.curves(
     title="Quality against steps; grey: ancestral sampling, 1,000 steps",
     log=True,
 )
-figure.axes[0].axhspan(min(REFERENCE["fid"]), max(REFERENCE["fid"]), color="#bbbbbb", alpha=0.6, zorder=0)
+figure.axes[0].axhspan(min(ALL_STEPS), max(ALL_STEPS), color="#bbbbbb", alpha=0.6, zorder=0)
 figure
 
 # %%
@@ -414,7 +416,7 @@ def mean_and_error(values: list[float]) -> tuple[float, float]:
     return statistics.mean(values), statistics.stdev(values) / math.sqrt(len(values))
 
 
-(mine, my_error), (theirs, their_error) = mean_and_error(sets), mean_and_error(REFERENCE["fid"])
+(mine, my_error), (theirs, their_error) = mean_and_error(sets), mean_and_error(ALL_STEPS)
 allowed = max(0.1 * theirs, 2 * math.hypot(my_error, their_error))
 print(f"second order with fresh noise, {TWENTY} steps: FID {mine:.3f}, standard error {my_error:.3f}")
 print(f"ancestral sampling, 1,000 steps: FID {theirs:.3f}, standard error {their_error:.3f}")

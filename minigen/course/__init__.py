@@ -1,6 +1,6 @@
 """The course around the library: exercises that name your mistake, notebooks made from scripts, progress."""
 
-from minigen.course.measure import measured, measured_model, measured_models, results
+from minigen.course.measure import measured, measured_model, measured_models, reference, results
 from minigen.course.session import check, hint, progress, solution
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "measured_model",
     "measured_models",
     "progress",
+    "reference",
     "results",
     "solution",
 ]
