@@ -5,7 +5,7 @@
 # had to be learned. If we could take each step *back*, we could start at pure noise and end at a digit. A step back is what a
 # network will learn here.
 #
-# You will see which loss follows from the likelihood, and why everyone trains with a simpler one; build the parts of the network,
+# You will see which loss follows from the likelihood, and why most train with a simpler one; build the parts of the network,
 # the **U-Net**; train it; and measure its digits with the same judge as the VAE's and the GANs'.
 #
 # t counts steps: t = 0 is data, t = T is noise. All tables have T + 1 entries and are indexed by t itself. One name to keep
@@ -15,6 +15,7 @@
 
 # %%
 import copy
+import inspect
 import math
 import statistics
 from collections.abc import Callable
@@ -255,8 +256,9 @@ measured(
 #
 # ## 3 · Noise, data, or velocity?
 #
-# A guess of the noise is a guess of the data, since $x_t$ is known and $x_t = \alpha x + \sigma \varepsilon$ (with $\alpha = \sqrt{\bar\alpha_t}$ and $\sigma = \sqrt{1 - \bar\alpha_t}$ for short).
-# The network may be asked for any sum $u = p \, x + q \, \varepsilon$ that is not $x_t$ itself:
+# A guess of the noise is a guess of the data, since $x_t$ is known and $x_t = \alpha x + \sigma \varepsilon$ (with $\alpha = \sqrt{\bar\alpha_t}$ and $\sigma = \sqrt{1 - \bar\alpha_t}$ for
+# short; without an index they are always these, and not the $\alpha_t$ and $\sigma_t$ of section 2).
+# The network may be asked for any sum $u = p \, x + q \, \varepsilon$ that is not a multiple of $x_t$:
 #
 # | asked for | p | q |
 # |---|---|---|
@@ -331,7 +333,7 @@ def heat(values: Tensor, title: str, xlabel: str, ylabel: str, label: str):
 
 
 waves = time_embedding(torch.arange(0, 201), 32)
-heat(waves.T, "Clock hands: 16 sines above, 16 cosines below", "t, steps", "place in the row", "value")
+heat(waves.T, "Clock hands: 16 sines above, 16 cosines below", "t, steps", "place in the embedding", "value")
 
 # %%
 alike = F.cosine_similarity(*torch.broadcast_tensors(waves[100], waves), dim=1)
@@ -359,7 +361,8 @@ from minigen.unet import ResidualBlock
 ResidualBlock = check("ResidualBlock", ResidualBlock)
 
 # %% [markdown]
-# The docstring forbids 8 channels in the middle. Here is why: a norm over groups of *one* channel subtracts each channel's mean, and so
+# The docstring forbids `channels_out` = 8, the number of channels that meets the second norm. (A `GroupNorm` puts the channels in groups, and gives each
+# group of each image mean 0 and variance 1.) Here is why: a norm over groups of *one* channel subtracts each channel's mean, and so
 # takes every shift out again. With two channels in a group, something of it stays:
 
 # %%
@@ -395,9 +398,14 @@ for name, part in network.named_children():
     print(f"{name:10} {sum(p.numel() for p in part.parameters()):7} weights   {type(part).__name__}")
 
 # %% [markdown]
-# Ours has two sizes, 8×8 and 4×4; networks for large pictures have four or five, and several blocks at each. `into` and `down` lead down,
-# `first`, `attention` and `second` work at the bottom, `up` and `out` lead up. All layers that end a block start at 0 (`silent`), and so the
-# fresh network answers 0 to everything: a calm start.
+# Ours has two sizes, 8×8 and 4×4; networks for large pictures have four to six, and several blocks at each. `time` embeds the time. `into`, `down` and
+# `shrink` lead down; `first`, `attention` and `second` work at the bottom; `up`, `grow` and `out` lead up. All layers that end a block start at 0
+# (`silent`), and so the fresh network answers 0 to everything: a calm start. All of it, in the order of the way:
+
+# %%
+print(inspect.getsource(UNet.forward))
+
+# %% [markdown]
 #
 # ## 6 · An average of the weights
 #
@@ -433,7 +441,8 @@ show.curves(
 )
 
 # %% [markdown]
-# So it must not be longer than the training: `train` uses 0.999, and less while the run is young. (It calls the library's own function, not yours.)
+# So the time that it looks back must not be longer than the training: `train` uses 0.999, and a smaller share while the run is young. (From now on `train`
+# calls your function.)
 #
 # ## 7 · Algorithm 1
 #
@@ -529,7 +538,7 @@ show.curves(
     by_time,
     xlabel="t, steps",
     ylabel="mean squared error in the noise",
-    title="Small noise is hard to find",
+    title="The network finds little of a small noise",
     log=True,
 )
 
@@ -540,14 +549,15 @@ mean_ratio = sum(by_time["averaged weights"].values()) / sum(by_time["last weigh
 measured("error of averaged / last weights, mean over these times", mean_ratio, at_most=1.0)
 
 # %% [markdown]
-# At t = 1 the noise is more than a hundred times smaller than the strokes. Finding it in a clean picture is nearly impossible, and hardly matters for the data. At t
-# = 1000 the picture *is* the noise: copy it, and you are nearly done. But the little that is missing is what a digit is made of. So look at the *data*
+# At t = 1 the noise is more than a hundred times smaller than the strokes. The network finds little of it, and that hardly matters for the data. (Here it
+# *could* be found: the pixels of these digits have 17 levels, and rounding to them leaves the noise. Nobody told the network, and photographs give no such
+# help.) At t = 1000 the picture *is* the noise: copy it, and you are nearly done. But the little that is missing is what a digit is made of. So look at the *data*
 # that the guess implies:
 
 # %%
 torch.manual_seed(0)
 rows = {"data": x_test[:10]}
-for t in 50, 200, 400, 700, 1000:
+for t in 50, 200, 400, 700, 900, 1000:
     x_t = q_sample(x_test[:10], t, torch.randn_like(x_test[:10]), digit_chain.alpha_bar)
     with torch.no_grad():
         x0 = data_from_noise(x_t, ddpm.predict(x_t, t), t, digit_chain.alpha_bar).clamp(-1, 1)
@@ -605,8 +615,8 @@ measured(
 
 # %% [markdown]
 # It is worse, but by little where the work is. Why so little? How much noise a picture has can be *seen* in it, and the network learned to look. Where
-# nearly all is noise it is several times worse: there t = 800 and t = 1000 look alike, and only who is told can know which share of the picture to
-# answer with. That is also why a wrong time, as in the repair of section 5, is so easy to overlook. (One run of each, and a short one.)
+# nearly all is noise it is several times worse: there t = 600 and t = 1000 look alike, and only who is told knows how much of a digit is
+# still in the picture, to be taken off. That is also why a wrong time, as in the repair of section 5, is so easy to overlook. (One run of each, and a short one.)
 #
 # ## 10 · Digits
 #
@@ -671,23 +681,23 @@ for name in "VAE", "conditional VAE", "GAN", "minimax GAN", "WGAN-GP", "conditio
 
 # %% [markdown]
 # Its distance is below that of the VAEs and of all GANs, even of the one that is told which digit to draw; to that one it is close. (Sets of 1,000 differ: look
-# at the three.) The precision is higher than that of the VAE and of the GANs without labels, and the recall is about that of the best of these: quality
+# at the three. Models that are told the digit, and the ten Gaussians, have a higher precision and a lower recall.) The precision is higher than that of the VAE and of the GANs without labels, and the recall is about that of the best of these: quality
 # *and* coverage. Remember the triangle of lesson 01. What is paid for it stands in the last column: fifty passes through a larger network, where a
 # GAN needs one. Lesson 53 is about making that cheaper.
 #
 # Look at the pictures too. Most are digits; a few are scribbles, or two digits at once. By eye the last weights are hard to tell from their
-# average; by the Fréchet distance they are clearly worse. Yet in section 8 the two errors lay close together, except where nearly all is noise: small
-# differences add up over the steps. More training helps (`MINIGEN_BUDGET=full`).
+# average; by the Fréchet distance they are clearly worse. Yet in section 8 the two errors lay close together, except where nearly all is noise. Perhaps that is where it
+# matters, perhaps small differences add up over the steps; we have not separated the two. More training helps (`MINIGEN_BUDGET=full`).
 #
 # ## What goes wrong in practice
 #
 # - **Off by one in t.** Some code counts from 0 to T − 1, some from 1 to T. Tables of one kind with times of the other shift every picture by one step, and the
 #   loss does not show it.
 # - **A wrong coefficient in the step back.** The loss knows nothing of it, as the step back is not used in training at all.
-# - **Noise of one kind in training, another in drawing**: `rand` for `randn`, or one time for the whole batch.
+# - **Noise of one kind in training, another in drawing**: `rand` for `randn`. And **one time for the whole batch**, which makes the loss jump.
 # - **The time told in another unit**, t / T for t. The waves are made for steps.
 # - **Drawing with the last weights.** Here it made a large difference. And an average that never moves draws as the fresh network does.
-# - **Believing the loss.** It is dominated by times that hardly matter for pictures, and it goes flat while they still improve.
+# - **Believing the loss.** Much of it comes from small t, which matter least for the eye, and it is nearly flat after a few hundred steps.
 # - **Data in another range.** The chain is made for numbers of about [−1, 1]; with 0 to 255, the last $x_T$ is not N(0, I).
 #
 # ## Where to read on
@@ -699,7 +709,7 @@ for name in "VAE", "conditional VAE", "GAN", "minimax GAN", "WGAN-GP", "conditio
 # - Salimans and Ho, 2022, *Progressive Distillation for Fast Sampling of Diffusion Models* (the velocity).
 # - Ronneberger, Fischer and Brox, 2015, *U-Net: Convolutional Networks for Biomedical Image Segmentation*.
 # - Vaswani, Shazeer, Parmar, Uszkoreit, Jones, Gomez, Kaiser and Polosukhin, 2017, *Attention Is All You Need*.
-# - Karras, Aittala, Aila and Laine, 2022, *Elucidating the Design Space of Diffusion-Based Generative Models*.
+# - Karras, Aittala, Aila and Laine, 2022, *Elucidating the Design Space of Diffusion-Based Generative Models* (what a network should be asked for, and at which times).
 #
 # **Next: 52 · Drawing with a DDPM.** All the way back, and what can go wrong on it.
 

@@ -52,11 +52,12 @@ def _tried(exercise: Exercise, answer: Any, stuck: Callable[[], None]) -> Verdic
             return verdict
     pairs = [(result(exercise, s), result(exercise, w)) for s, w in zip(seen, wanted, strict=True)]
     same = all(agree(mine, theirs, exercise.tolerance) for mine, theirs in pairs)
-    if same and not returned(seen[0], kinds(wanted[0])):
+    strange = returned(seen[0], kinds(wanted[0]))
+    if same and not strange:
         slow = _slow(exercise, answer, seen)
         verdict = Verdict(Outcome.RIGHT, notes=[slow] if slow else [], fits=slow is None)
     else:
-        message, mistake = diagnosis(exercise, answer, seen)
+        message, mistake = (strange, None) if same else diagnosis(exercise, answer, seen)
         verdict = Verdict(Outcome.WRONG, message, mistake, example(exercise, seen))
     verdict.outputs = seen[0].outputs
     return verdict

@@ -155,6 +155,7 @@ exercise(
         "Try t = 1: the step before is the data itself. What must both coefficients be there?",
         "x is t − 1 steps away from x_{t-1}, and x_t is one step away. Which table belongs to which?",
         "The mean adds up two guesses: of the data, √ᾱ_{t-1} x, and of x_t. Each counts by the variance of the other.",
+        "If t = 1 gives nan: 1 − ᾱ_0 and β̃_1 are 0. Multiply out until only 1 − ᾱ_t stands below.",
     ],
     points=2,
     minutes=12,
@@ -178,8 +179,8 @@ exercise(
     mistakes={
         "the middle": (
             "b",
-            "The weight has no hump: with σ_t² = β_t it is β_t / (2 α_t (1 − ᾱ_t)). Above, β_t grows 200 times; below, 1 − ᾱ_t grows from "
-            "0.0001 to 1.",
+            "The weight has no hump: with σ_t² = β_t it is β_t / (2 α_t (1 − ᾱ_t)). The numerator β_t grows 200 times; in the denominator "
+            "1 − ᾱ_t grows from 0.0001 to 1.",
         ),
         "much noise": (
             "c",
@@ -216,7 +217,10 @@ def probe_unmix(answer, rng):
     }
     values = {}
     for name, weights in asked.items():
-        by = name != "data asked for"  # where who divides by 0 has no gradient to compare
+        by = name not in (
+            "noise asked for",
+            "data asked for",
+        )  # where who divides by 0 has no gradient to compare
         x_t, u = (
             rng.normal(n, size, leaf="x_t" if by else False),
             rng.normal(n, size, leaf="u" if by else False),
@@ -255,6 +259,11 @@ def unmix_noise_first(x_t, u, alpha, sigma, p, q):
 
 def changed_unmix(*changes):
     return edited(diffusion.unmix, *changes)
+
+
+def unmix_divided_by_p(x_t, u, alpha, sigma, p, q):
+    noise = (alpha * u - p * x_t) / (alpha * q - sigma * p)
+    return (u - q * noise) / p, noise
 
 
 def unmix_divided_by_q(x_t, u, alpha, sigma, p, q):
@@ -331,6 +340,11 @@ exercise(
         "α and σ exchanged": (
             lambda x_t, u, alpha, sigma, p, q: diffusion.unmix(x_t, u, sigma, alpha, p, q),
             "α and σ have changed places: α stands in front of the data, σ in front of the noise.",
+        ),
+        "divided by p": (
+            unmix_divided_by_p,
+            "Your noise is right. For the data you divide by p, which is 0 when the network is asked for the noise. Take it out of x_t, or "
+            "solve for both at once.",
         ),
         "divided by q": (
             unmix_divided_by_q,
@@ -434,7 +448,15 @@ exercise(
         "2π": (
             waves(lambda k, half, longest: 2 * math.pi * right_waves(k, half, longest)),
             "You multiply by 2π. The wave lengths over 2π go from 1 to `longest`, so the angle is t itself in the fastest wave. (With 2π the "
-            "fastest wave is 0 at every whole t.)",
+            "fastest sine is 0 at every whole t.)",
+        ),
+        "divided by 2π": (
+            waves(lambda k, half, longest: right_waves(k, half, longest) / (2 * math.pi)),
+            "You divide by 2π. The angle of the fastest wave is t itself.",
+        ),
+        "10,000 written down": (
+            waves(lambda k, half, longest: right_waves(k, half, 10_000)),
+            "`longest` is not used: you always take 10,000.",
         ),
         "exponent doubled": (
             waves(lambda k, half, longest: right_waves(2 * k, half, longest)),
@@ -531,6 +553,14 @@ exercise(
         "the time of the last image": (
             changed_block(SHIFTED, SHIFTED.replace("[:, :,", "[-1:, :,")),
             "All images are shifted by what the last image's time says. Each has a time of its own.",
+        ),
+        "one number for all channels": (
+            changed_block(SHIFTED, SHIFTED.replace("[:, :,", "[:, :1,")),
+            "All channels are shifted by the number of the first. Each has its own.",
+        ),
+        "the mean of all embeddings": (
+            changed_block(SHIFTED, SHIFTED.replace("(e)", "(e.mean(0, keepdim=True))")),
+            "You average the embeddings of the batch. Each image is shifted by its own time.",
         ),
         "the mean of all times": (
             changed_block(SHIFTED, SHIFTED.replace("[:, :, None, None]", ".mean(0)[:, None, None]")),
@@ -663,6 +693,14 @@ exercise(
         "not divided by the root": (
             changed_attention(" / math.sqrt(x.shape[1])", ""),
             "The products are not divided by √channels. They grow with the number of channels, and the softmax would listen to one pixel alone.",
+        ),
+        "divided too late": (
+            changed_attention(SCORES, "(query.mT @ key).softmax(2) / math.sqrt(x.shape[1])"),
+            "You divide after the softmax, so the weights add up to 1 / √C. Divide the products, before it.",
+        ),
+        "torch's attention, axes exchanged": (
+            changed_attention(SCORES, "None", MIXED, "nn.functional.scaled_dot_product_attention(query, key, value).reshape(x.shape)"),
+            "`scaled_dot_product_attention` takes (N, pixels, channels), and you give it (N, channels, pixels): channels look at channels.",
         ),
         "divided by the channels": (
             changed_attention("math.sqrt(x.shape[1])", "x.shape[1]"),
@@ -807,7 +845,7 @@ def audited(answer, target, rng):
     return {
         "loss": unit * loss / wanted.detach(),
         "slope of the loss": unit * (0 * slope if found is None else found) / slope,
-        "times": t.to(x) / schedule.steps,
+        "times": (t.to(x) / schedule.steps).expand(n),
         "noise": noise,
         "data": x,
     }
@@ -825,7 +863,6 @@ def judge_ddpm(raw):
     facts = {}
     for target in "noise", "velocity":
         t, noise, x = (raw[f"{name}, {target}"] for name in ("times", "noise", "data"))
-        facts |= {f"{name}, {target}": raw[f"{name}, {target}"] for name in ("loss", "slope of the loss")}
         kinds, counts = t.unique(return_counts=True)
         fair = (counts / len(t) - 1 / len(kinds)).abs().max() < 0.04
         rows = noise.flatten(1)
@@ -844,6 +881,7 @@ def judge_ddpm(raw):
             f"noise: variance 1 at every time, {target}": (spreads - 1).abs().max() < 0.2,
             f"noise: knows nothing of the data, {target}": mixed.abs().max() < 0.1,
         }
+        facts |= {f"{name}, {target}": raw[f"{name}, {target}"] for name in ("loss", "slope of the loss")}
     return facts
 
 
@@ -966,6 +1004,11 @@ exercise(
         "weighted by the signal": (
             changed_ddpm(ERROR, "return (self.rates(t, x)[0].square() * (self.network(x_t, t) - p * x - q * noise).square()).mean()"),
             "You weight the error by ᾱ_t. In the simple loss all times count the same.",
+        ),
+        "the data compared": (
+            changed_ddpm(ERROR, "x0 = (q * x_t - self.rates(t, x)[1] * self.network(x_t, t)) / (self.rates(t, x)[0] * q - self.rates(t, x)[1] * p)\n"
+                                "        return F.mse_loss(x0, x)"),
+            "You compare the data that the answer implies. That weights the times, and heavily: compare the answer itself with what was asked for.",
         ),
         "noise compared, whatever is asked for": (
             changed_ddpm(ERROR, "return F.mse_loss(self.predict(x_t, t), noise)"),

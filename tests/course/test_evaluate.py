@@ -11,6 +11,7 @@ from torch import nn
 
 from minigen.course import runs
 from minigen.course.card import Card
+from minigen.course.catalogue import find
 from minigen.course.evaluate import device_note, evaluate
 from minigen.course.verdict import Outcome
 from minigen.probing.observe import observe
@@ -356,6 +357,20 @@ def test_a_strange_result_is_wrong_and_never_breaks_the_check(judge, result):
     verdict = judge("reparameterize", lambda mu, logvar, eps: result(right(mu, logvar, eps).detach()))
     assert verdict.outcome == Outcome.WRONG
     assert verdict.message
+
+
+def test_right_values_in_another_kind_of_object_are_told_that_alone():
+    def update_average(averaged, model, decay):
+        library(averaged, model, decay)
+        return averaged
+
+    exercise = find("update_average")
+    library = exercise.target
+    verdict = evaluate(exercise, update_average)
+    assert (verdict.outcome, verdict.message) == (
+        Outcome.WRONG,
+        "What your code returns is a Sequential; None was wanted.",
+    )
 
 
 def test_a_result_that_is_only_almost_right_is_said_to_be_that(samples):
