@@ -24,7 +24,7 @@ from minigen.course.measure import REFERENCES
 from minigen.data import digits
 from minigen.features import DigitFeatures
 from minigen.metrics import fid
-from minigen.recipes import trained
+from minigen.recipes import fingerprint, trained
 from minigen.samplers import ancestral, few_steps
 
 WORDS = """FID to the 1,438 training digits by the course's judge of digits, of sets of {drawn:,} drawn with
@@ -82,7 +82,7 @@ def main() -> None:
         ]
         words = WORDS.format(drawn=drawn, sets=sets)
         report.write("Steps", circumstances + words + "\n" + report.table(["", "FID", "seconds"], cells))
-        all_steps = next(iter(rows.values())) | {"steps": model.schedule.steps, "samples": drawn}
+        all_steps = next(iter(rows.values())) | {"samples": drawn, "recipe": fingerprint("digit_ddpm")}
         with replacing(REFERENCES) as path:
             path.write_text(json.dumps({"digit_ddpm, ancestral": all_steps}, indent=1) + "\n")
 

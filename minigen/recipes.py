@@ -59,7 +59,7 @@ def trained(name: str) -> Generative:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = recipe.model()
-        path = cache_folder() / "models" / f"{name}-{_version(recipe, model)}.safetensors"
+        path = cache_folder() / "models" / f"{name}-{_version(name)}.safetensors"
         try:
             return load(path)
         except ValueError:  # not there, or damaged
@@ -89,8 +89,16 @@ def load(path: str | Path) -> Generative:
     return model.eval().requires_grad_(False)
 
 
-def _version(recipe: Recipe, model: Generative) -> str:
-    """A key that changes with whatever the trained weights depend on."""
+def fingerprint(name: str) -> str:
+    """A key that changes with a recipe and with the code of its model, so that a measurement can say of which."""
+    recipe = RECIPES[name]
+    with torch.random.fork_rng():
+        model = recipe.model()
     code = inspect.getsource(recipe.model) + inspect.getsource(type(model)) + repr(model)
-    settings = f"{recipe.steps} {recipe.lr} {os.environ.get('MINIGEN_BUDGET', 'normal')} {torch.__version__}"
-    return hashlib.sha256((code + settings).encode()).hexdigest()[:12]
+    return hashlib.sha256(f"{code} {recipe.steps} {recipe.lr}".encode()).hexdigest()[:12]
+
+
+def _version(name: str) -> str:
+    """A key that changes with whatever the trained weights depend on."""
+    settings = f"{fingerprint(name)} {os.environ.get('MINIGEN_BUDGET', 'normal')} {torch.__version__}"
+    return hashlib.sha256(settings.encode()).hexdigest()[:12]

@@ -56,6 +56,16 @@ def test_a_changed_recipe_is_trained_anew(monkeypatch):
     assert not torch.equal(first, weights(trained("small")))
 
 
+def test_a_recipe_whose_code_has_changed_is_another_one(monkeypatch):
+    first, old = recipes.fingerprint("small"), recipes.RECIPES["small"]
+
+    def model():
+        return Classifier(width=4)
+
+    monkeypatch.setitem(recipes.RECIPES, "small", Recipe(model, old.data, old.steps))
+    assert recipes.fingerprint("small") != first
+
+
 @pytest.mark.parametrize("content", [b"", b"not a file of weights", bytes(100)])
 def test_a_damaged_file_is_replaced(tmp_path, content):
     first = weights(trained("small"))

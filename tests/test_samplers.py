@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from minigen.course import reference
 from minigen.data import ring
 from minigen.diffusion import (
     Schedule,
@@ -16,6 +17,7 @@ from minigen.diffusion import (
     q_sample,
 )
 from minigen.metrics import mmd
+from minigen.recipes import fingerprint
 from minigen.samplers import ddim_step, extrapolate, few_steps, invert, jump, times
 
 CHAINS = {"linear": Schedule(linear_betas()), "cosine": Schedule(cosine_betas())}
@@ -180,3 +182,9 @@ def test_the_noise_of_inverted_draws_is_standard_normal():
     chain, plane = CHAINS["linear"], ring()
     noise = invert(exact(plane, chain), plane.sample(4000, rng()).double(), chain.alpha_bar, 200)
     assert mmd(noise.float(), torch.randn(4000, 2, generator=rng(1))) < 5e-3
+
+
+def test_what_all_steps_give_was_measured_with_the_recipe_as_it_stands():
+    measured = reference("digit_ddpm, ancestral")
+    assert measured["recipe"] == fingerprint("digit_ddpm"), "benchmarks/steps.py should be run again"
+    assert measured["samples"] >= 1000 and len(measured["fid"]) >= 3
