@@ -90,7 +90,7 @@ def load(path: str | Path) -> Generative:
 
 
 def fingerprint(name: str) -> str:
-    """A key that changes with a recipe and with the code of its model, so that a measurement can say of which."""
+    """A key that changes with a recipe and its model's code, for measurements to say of what they are."""
     recipe = RECIPES[name]
     with torch.random.fork_rng():
         model = recipe.model()
