@@ -622,7 +622,8 @@ step_term = check("step_term", step_term)
 # %% [markdown]
 # Now 64 test pictures, and *all* the terms. `prior_term` is $L_T$ and `data_term` is $L_0$; it uses your `level_log_probability`. The network is
 # asked once for each $t$, and its answers serve both choices of σ². To have bits per pixel (papers say *bits per dimension*) we divide by 64, the
-# number of pixels, and by $\log 2$. (A picture costs 64 times as much.)
+# number of pixels, and by $\log 2$. (A picture costs 64 times as much.) We draw with clipping, so the model whose bits we count clips as well: `clipped` below
+# gives the noise that is left in $x_t$ when predicted data has been moved into $[-1, 1]$.
 
 # %%
 from minigen.bound import data_term, prior_term
@@ -638,24 +639,36 @@ def recalled(x_t: Tensor, t: int) -> Tensor:
     return answers[t]
 
 
+def noise_beside(x0: Tensor, x_t: Tensor, t: int) -> Tensor:
+    """The noise in x_t, if this is the data in it."""
+    a_bar = at(digit_chain.alpha_bar, t, x_t)
+    return (x_t - a_bar.sqrt() * x0) / (1 - a_bar).sqrt()
+
+
+def clipped(x_t: Tensor, t: int) -> Tensor:
+    """The network's noise, changed where the data that it implies is outside of [-1, 1]."""
+    x0 = data_from_noise(x_t, recalled(x_t, t), t, digit_chain.alpha_bar)
+    return noise_beside(x0.clamp(-1, 1), x_t, t)
+
+
 def bits(nats: Tensor) -> float:
     """From one value for each picture, in nats, to the mean in bits per pixel."""
     return float(nats.double().mean()) / 64 / math.log(2)
 
 
-def terms(predict: Predict, variances: Tensor) -> dict[int, float]:
-    """{t: L_{t-1} in bits per pixel} for t from 2 to T."""
+def terms(predict: Predict, variances: Tensor, first: int = 2) -> dict[int, float]:
+    """{t: L_{t-1} in bits per pixel} for t from `first` to T."""
     return {
         t: bits(step_term(predict, chosen, t, normal(64, 1, 8, 8, seed=t), digit_chain, variances))
-        for t in range(2, T + 1)
+        for t in range(first, T + 1)
     }
 
 
-of_beta, of_posterior = terms(recalled, digit_chain.beta), terms(recalled, digit_chain.variance)
+of_beta, of_posterior = terms(clipped, digit_chain.beta), terms(clipped, digit_chain.variance)
 first_and_last = {
     "L_T, that x_T is not quite noise": bits(prior_term(chosen, digit_chain)),
     "L_0, the grey levels in the end": bits(
-        data_term(recalled, chosen, normal(64, 1, 8, 8, seed=1), digit_chain, 17)
+        data_term(clipped, chosen, normal(64, 1, 8, 8, seed=1), digit_chain, 17)
     ),
 }
 for name, value in first_and_last.items():
@@ -687,11 +700,18 @@ print(
 )
 early = sum(value for t, value in of_beta.items() if t <= 50) / sum(of_beta.values())
 measured("share of the bits at t ≤ 50", early, at_least=0.6)
+end = T - T // 100 + 1  # the last hundredth of the chain
+last = [sum(terms(predict, digit_chain.beta, first=end).values()) for predict in (recalled, clipped)]
+measured(f"bits per pixel at t ≥ {end}, not clipped", last[0], at_least=0.5)
+measured(f"bits per pixel at t ≥ {end}, clipped", last[1], at_most=0.01)
 measured("every tenth term, times ten / all terms", tenth / sum(of_beta.values()), at_least=1.5)
 measured("bits per pixel, σ² = β̃ less σ² = β", total["β̃"] - total["β"], at_least=0.05)
 
 # %% [markdown]
-# Is that much? A guess that calls all 17 levels equally probable pays $\log_2 17$. A better one looks at each pixel by itself: how often
+# The last lines say what clipping is worth here. Where nearly all is noise, data is found by dividing by a tiny $\sqrt{\bar\alpha_t}$; unclipped, the model
+# bets on pictures that cannot be, and pays for it in the ten steps that it takes first.
+#
+# Is the sum much? A guess that calls all 17 levels equally probable pays $\log_2 17$. A better one looks at each pixel by itself: how often
 # did it have each level in the training pictures? (We add 0.1 to each count, or a level that was never seen would cost infinitely much.)
 
 # %%
@@ -726,13 +746,11 @@ spread = ((1 - digit_chain.alpha_bar) / digit_chain.alpha_bar).sqrt()  # of the 
 
 def rounding(x_t: Tensor, t: int) -> Tensor:
     """The network's noise; but for the smallest t, the noise that leaves whole grey levels."""
-    noise = recalled(x_t, t)
+    noise = clipped(x_t, t)
     if spread[t] > 1 / 16 / 2:
         return noise
-    x0 = data_from_noise(x_t, noise, t, digit_chain.alpha_bar).clamp(-1, 1)
-    whole = ((x0 + 1) * 8).round() / 8 - 1
-    a_bar = at(digit_chain.alpha_bar, t, x_t)
-    return (x_t - a_bar.sqrt() * whole) / (1 - a_bar).sqrt()
+    x0 = data_from_noise(x_t, noise, t, digit_chain.alpha_bar)
+    return noise_beside(((x0 + 1) * 8).round() / 8 - 1, x_t, t)
 
 
 print(f"rounded for t up to {int((spread <= 1 / 32).nonzero().max())}")
@@ -759,7 +777,7 @@ measured(
 )
 
 # %% [markdown]
-# A few lines, and about a third of the bits is gone: now the model with $\tilde\beta$ beats the table. The order of the two σ² has turned around as well. While the
+# A few lines, and more than a third of the bits is gone: now the model beats the table. The order of the two σ² has turned around as well. While the
 # predictions were poor, the wider β forgave more; now that the data is known nearly exactly, $\tilde\beta$ is right, as part 4 said.
 #
 # Learn from it to read such numbers with care. A good picture and few bits are two different aims. The bits are mostly about details that no eye

@@ -119,7 +119,7 @@ for last, steps in (1000, 5), (1000, 7), (50, 8):
 #
 # How $x_t$ and $x_s$ of the same picture hang together did not matter, because no term of the loss contains both. So the network is a network for
 # *every* process in which $x_t$ looks like this at each single $t$. Song, Meng and Ermon wrote down a whole family of them: from DDPM's chain, in which much
-# is random, to a process in which nothing is. The bound of each is the same sum of squared errors, with other weights of the times, and
+# is random, to a process in which nothing is. The bound of each that has noise in it is the same sum of squared errors, with other weights of the times, and
 # $L_{\text{simple}}$ ignores the weights.
 #
 # So let us build a step from $t$ to $s$, both of our choice. The network has looked at $x_t$, and we know its opinion of the data, $x_0$. At time $s$ we need
@@ -129,16 +129,16 @@ for last, steps in (1000, 5), (1000, 7), (50, 8):
 #   keep it, or draw fresh noise, or *take a part of each*. If the fresh part has variance $\sigma^2$, then the rest of $1 - \bar\alpha_s$ is for
 #   $\hat\varepsilon$.
 #
-# And how large is σ? Imagine a chain whose only times are $s$ and $t$. A step there, from $s$ to $t$, leaves $\bar\alpha_t / \bar\alpha_s$ of the variance. The
+# And how large is σ? Imagine a chain whose only times are 0, $s$ and $t$. A step there, from $s$ to $t$, leaves $\bar\alpha_t / \bar\alpha_s$ of the variance. The
 # way back is the posterior of lesson 51, whose variance was
 #
 # $$ \tilde\beta_t = \frac{1 - \bar\alpha_{t-1}}{1 - \bar\alpha_t}\, \beta_t , $$
 #
-# and you can translate it to the long step: what stands in the place of $\bar\alpha_{t-1}$, and what in the place of $\beta_t$? A σ of that size is DDPM's. We allow any share
+# and you can translate it to the long step: what stands in the place of $\bar\alpha_{t-1}$, and what in the place of $\beta_t$? Its root is DDPM's σ. We allow any share
 # **η** (say: eta) of it, so η is a factor of σ: 1 is DDPM, and 0 is no fresh noise.
 #
 # **Your turn.** In go $x_t$, the predicted data, the two times, the table of $\bar\alpha$, η, and noise from $N(0, I)$ to draw from. Out comes $x_s$. Take care of one
-# more thing: with η = 0 the step should also work for $s > t$, which part 6 needs.
+# more thing: with η = 0 the step should also work for $s > t$.
 
 # %% exercise
 from minigen.samplers import ddim_step
@@ -152,9 +152,9 @@ ddim_step = check("ddim_step", ddim_step)
 # $$ x_s = \sqrt{\bar\alpha_s}\, x_0 + \sqrt{1 - \bar\alpha_s - \sigma^2}\; \hat\varepsilon + \sigma\, \varepsilon, \qquad
 # \sigma^2 = \eta^2\, \frac{1 - \bar\alpha_s}{1 - \bar\alpha_t} \Big( 1 - \frac{\bar\alpha_t}{\bar\alpha_s} \Big) . $$
 #
-# Three claims about it can be tested to many digits. With η = 1 and $s = t - 1$ it *is* the posterior, in mean and in variance. With η = 0 it keeps data and noise apart: it
+# Two claims about it can be tested to many digits, and a third with many draws. With η = 1 and $s = t - 1$ it *is* the posterior, in mean and in variance. With η = 0 it keeps data and noise apart: it
 # is the jump of lesson 50 to time $s$, with the old noise. And for *every* η, if the prediction is right, $x_s$ has the mean and the variance that it has
-# in training. (This last one we test with many draws.)
+# in training.
 
 # %%
 one, two, three = (normal(100, 2, seed=seed).double() for seed in range(3))
@@ -223,7 +223,7 @@ measured("difference of two tries, η = 1", moved[1.0], at_least=0.3)
 
 # %% [markdown]
 # With η = 0 the two tries are the same to the last bit: all that is random is $x_T$, so the walk is a *function* from noise to digits. Parts 6 and 7 live on that. With η = 1
-# two walks from one $x_T$ come to different digits, since most of what decides is drawn on the way. η = 0.5 stands between.
+# two walks from one $x_T$ come to different digits, since most of what decides is drawn on the way. Even with η = 0.5 most digits are others.
 #
 # ## 4 · A step that looks ahead
 #
@@ -237,7 +237,7 @@ from minigen.exercises.lesson_53_ddim import twice_the_steps
 twice_the_steps = check("twice_the_steps", twice_the_steps)
 
 # %% [markdown]
-# The rule holds for all solvers: if the error at the end is divided by $2^p$ when the number of steps is doubled, the solver is of **order** $p$. A solver of
+# Solvers are named after this: if the error at the end is divided by $2^p$ when the number of steps is doubled, the solver is of **order** $p$. A solver of
 # second order wins more by each doubling, if it does not cost more calls.
 #
 # Here is one that does not (Lu and others, 2022, *DPM-Solver++*). From the second step on we know *two* predictions of the data: the one of now, and that of
@@ -245,7 +245,7 @@ twice_the_steps = check("twice_the_steps", twice_the_steps)
 # which is a fair stand-in for the whole of it.
 #
 # "Middle" needs a scale. In $t$ the prediction may move quickly here and slowly there, and $t$ depends on the chain. The natural scale is the logarithm of the
-# signal-to-noise ratio of lesson 50; half of it is called $\lambda$. It grows on the way to data. The prediction is taken to move evenly in $\lambda$: at the same rate in the coming step as
+# signal-to-noise ratio of lesson 50; half of that logarithm is called $\lambda$. It grows on the way to data. The prediction is taken to move evenly in $\lambda$: at the same rate in the coming step as
 # in the one behind.
 #
 # **Your turn.** In go the prediction of now and the one before, three times (of the earlier prediction, of this one, and of the end of the step), and the table. Out comes the aim.
@@ -290,7 +290,7 @@ def careless(steps: int) -> Tensor:
         x0 = aim = data_from_noise(x, predict_gaussian(x, t), t, chain.alpha_bar)
         if earlier is not None and s > 0:
             aim = extrapolate(x0, earlier[1], (earlier[0], t, s), chain.alpha_bar)
-        x, earlier = ddim_step(x, aim, t, s, chain.alpha_bar), (t, aim)  # here it keeps the aim
+        x, earlier = ddim_step(x, aim, t, s, chain.alpha_bar), (t, aim)
     return x
 
 
@@ -334,8 +334,8 @@ measured(
 )
 
 # %% [markdown]
-# Two doublings divide DDIM's error by about $2 \cdot 2$, and that of the second order by much more. (In theory by $4 \cdot 4$; here the last step, which is plain, and the first ones, in which the rule has not set in
-# yet, blur it.) The walk before your repair is better than DDIM, so nobody would miss anything. But its curve is *parallel* to DDIM's in the end: the order is lost. It took its own aims, which
+# Two doublings divide DDIM's error by about $2 \cdot 2$, and that of the second order by much more. (In theory by $4 \cdot 4$, once the steps are small. Here
+# the fall is steeper: with few steps the rule has not set in yet.) The walk before your repair is better than DDIM, so nobody would miss anything. But its curve is *parallel* to DDIM's in the end: the order is lost. It took its own aims, which
 # had been moved ahead already, for predictions, and so saw only a part of each change. A fault in a solver seldom breaks it; it costs an order, and only a measurement like this one shows it.
 #
 # ## 5 · Quality against steps
@@ -397,7 +397,7 @@ show.rows(
 # - **Without fresh noise there is a floor.** From 20 to 50 steps the second order with η = 0 gains next to nothing. Its error as a *solver* is small by then, as part 4 showed. What is left is the error of the *network*: without fresh noise it
 #   stays in $x$ and is carried along to the end.
 # - **Fresh noise corrects.** With η = 1 a part of the old noise is thrown away in each step, errors and all, and the next prediction is made at a place that looks more like those of the training. The price is that a plain step
-#   then needs to be shorter, so with 5 steps η = 1 is the worst of all, and with 50 it is better than both walks without. The second order pays that price.
+#   then needs to be shorter, so with 5 steps η = 1 is the worst of all, and with 50 it is better than both walks without. From 10 steps on, the second order pays that price.
 #
 # With large, long-trained networks the picture can be another one: their errors are smaller, and with few steps η = 0 is then often the better choice. Measure, before you believe in either.
 #
@@ -431,16 +431,18 @@ lowest = floor[FIFTY] / quality["second order, η = 1"][FIFTY]
 measured("second order, 50 steps: FID without fresh noise / with", lowest, at_least=1.2)
 
 # %% [markdown]
-# So 980 of 1,000 calls were not needed, for this network and this judge.
+# The mean is even below that of 1,000 calls: ancestral sampling is no lower limit, and more calls with more fresh noise are not always better. (The
+# sets differ by much, so do not read more into it.) So 980 of 1,000 calls were not needed, for this network and this judge.
 #
 # ## 6 · There and back
 #
 # A walk without fresh noise is a function. Can it be turned around? From a digit to the noise that the walk would have made it from: this is called **inversion**. It is how a real photograph gets into
 # a diffusion model, to be changed there and brought back.
 #
-# The step knows both directions: `ddim_step` works for $s > t$. But there is a catch. The step from $t$ down to $s$ asks the network at $x_t$. On the way up we stand at $x_s$, and $x_t$ is what we are looking for. The
-# simple way is to ask at $x_s$ in its place, and to hope that the answer is about the same. A better way takes several **rounds**: the first gives a place that may be $x_t$; ask there, and you get a better one; and so on, until the place
-# does not move any more. That place is exactly the one from which the step down leads to $x_s$.
+# The step knows both directions: `ddim_step` works for $s > t$ with η = 0. (Below it is written with `data_from_noise` and `q_sample`: at $t = 0$ there is no
+# noise to divide by.) But there is a catch. The step from $t$ down to $s$ asks the network at $x_t$. On the way up we stand at $x_s$, and $x_t$ is what we are looking for. The
+# simple way is to ask at $x_s$ in its place, and to hope that the answer is about the same. A better way takes several **rounds**: the first gives a place that may be $x_t$; ask there, and you get a better one; and so on. If the place
+# settles, it is exactly the one from which the step down leads to $x_s$.
 #
 # **Your turn, a repair.** Data goes in, and a number of steps and of rounds. Noise comes out. With one round the function below is right.
 
@@ -451,7 +453,8 @@ from minigen.samplers import invert
 invert = check("invert", invert)
 
 # %% [markdown]
-# First with predictions that are exact and smooth: a ring of wide Gaussians (σ = 0.3) on the linear chain of lesson 50, in float64. With enough rounds the way back should end where the way there began.
+# First with predictions that are exact and smooth: a ring of wide Gaussians (σ = 0.3) on the linear chain of lesson 50, in float64. (The linear one, since
+# it leaves a little of the data at $T$. On a chain that leaves nothing, the last step cannot be undone.) With enough rounds the way back should end where the way there began.
 
 # %%
 linear, plane = Schedule(linear_betas()), ring(std=0.3)
@@ -474,7 +477,7 @@ measured("zero-noise round trip, 1 round", trips[1], at_least=1e-3)
 
 # %% [markdown]
 # Each round divides the error by about the same number, down to what float64 can hold. Now the network and real test digits. On the way back we clip, as always with digits, which
-# the way there does not know of; and the network is not as smooth as a Gaussian. So here an error remains.
+# the way there does not know of; and the network is not as smooth as a Gaussian. So here an error remains, and more rounds need not make it smaller.
 
 # %%
 ab = chain.alpha_bar
@@ -523,8 +526,10 @@ measured("10 steps: error of 1 round / of 2", off[lengths[1], 1] / off[lengths[1
 # To the eye every row is the digit again; with 5 steps it comes back a little greyer. (A pixel reaches from −1 to 1, and one of the 17 grey levels is 0.125 wide.) With one round, more steps help. With few steps a second round helps as well: 10 steps of two
 # rounds are about as good as 20 steps of one, which cost as many calls.
 #
-# With 50 steps more rounds do not help any more, or even harm. What is left is not an error of the steps. Near $t = T$ hardly anything of the data is in $x_t$, so the predicted data, found by dividing by $\sqrt{\bar\alpha_t}$, lies far outside of $[-1, 1]$ for
-# the smallest error of the network. The way there uses it as it is, the way back clips it, and so the two are no longer the same function.
+# With 50 steps more rounds do harm. Most of it is done in the step to $T$. Hardly anything of the data is left there, so $x_T$ is nothing but the noise
+# that the network sees, and each further round puts the network's opinion of $x_T$ in the place of $x_T$: a network that is not exact lets it drift away.
+# And the way back clips, which the way there does not know of. It has to: at $t = T$ the data is found by dividing by $\sqrt{\bar\alpha_T}$, and lies far
+# outside of $[-1, 1]$.
 #
 # Is what we found *noise*? If the walk were perfect, real digits would turn into draws from $N(0, I)$: mean 0, variance 1, and a length near $\sqrt{64} = 8$.
 
@@ -551,7 +556,7 @@ measured(
 )
 
 # %% [markdown]
-# With one round it is not: many numbers are close to 0. Some pixels are black in nearly every digit, and there the network knows the noise at once. Asked in the wrong place, a little closer to the data than it
+# With one round it is not: many numbers crowd just below 0. Some pixels are black in nearly every digit, and there the network knows the noise at once. Asked in the wrong place, a little closer to the data than it
 # believes, it sees less noise than there should be, in each step again. With three rounds the variance is near 1, though the outline is still no bell: too many numbers near 0, and some far out. Keep it in mind when you read that inversion "finds the noise of a picture": it finds *some* $x_T$ that leads back, and how much it
 # looks like noise depends on how it was sought.
 #
@@ -613,9 +618,9 @@ measured("FID in the middle: straight line / arc", in_middle["straight"] / in_mi
 
 # %%
 ends = subjects[[0, 5, 2, 9]]
-noise = invert(predict_digits, ends, ab, FIFTY, rounds=3)
+noise = invert(predict_digits, ends, ab, TWENTY, rounds=2)
 ways = torch.cat([between(slerp, noise[i], noise[i + 1]) for i in (0, 2)])
-walked = few_steps(predict_digits, ways, ab, FIFTY, clip=True).clamp(-1, 1).split(9)
+walked = few_steps(predict_digits, ways, ab, TWENTY, clip=True).clamp(-1, 1).split(9)
 mixed = [torch.lerp(ends[i], ends[i + 1], SHARES[:, None, None, None]) for i in (0, 2)]
 show.rows(
     {"arc": walked[0], "pixels mixed": mixed[0], " arc": walked[1], " pixels mixed": mixed[1]},
@@ -661,7 +666,7 @@ measured(
 # - **The last step.** At $s = 0$ λ is infinite and the fresh noise has to be 0. Most samplers treat it in a way of its own.
 # - **A table read off by one.** The paper's code counts times from 0, tables like ours count from data. One step off is hardly seen with 1,000 steps; with 10 it is.
 # - **A solver that lost its order.** It still draws. Test it where the end of the curve is known.
-# - **Inversion with few steps, or with strong guidance** (lesson 56): the way back goes elsewhere. More steps and more rounds help up to a point; beyond it people adapt the model to the one picture.
+# - **Inversion with few steps, or with strong guidance** (lesson 56): the way back goes elsewhere. More rounds help up to a point, and then harm. With guidance people fit something to the one picture, as Mokady and others do with the embedding of the empty text.
 # - **Straight lines between noises.** The middle is too short. Take the arc.
 #
 # ## Where to read on

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from minigen import ddpm, diffusion, samplers, train, unet
 from minigen.course.catalogue import lesson
 from minigen.course.source import edited
+from minigen.probing.finite import finite_apart
 from minigen.probing.observe import unwatched
 
 exercise = lesson("51_ddpm_training")
@@ -230,13 +231,6 @@ def probe_unmix(answer, rng):
     return values
 
 
-def judge_unmix(raw):
-    """A division by a weight that is 0 is one thing to see; the other numbers are another."""
-    return {name: v.nan_to_num(0.0, 0.0, 0.0) for name, v in raw.items()} | {
-        f"{name}: finite": v.isfinite().all() for name, v in raw.items()
-    }
-
-
 DATA_OUT, NOISE_OUT = "(q * x_t - sigma * u) / determinant", "(alpha * u - p * x_t) / determinant"
 
 
@@ -275,7 +269,7 @@ exercise(
     target=diffusion.unmix,
     title="Data and noise out of two sums",
     probe=probe_unmix,
-    judge=judge_unmix,
+    judge=finite_apart,
     mistakes={
         "u taken for the noise": (
             lambda x_t, u, alpha, sigma, p, q: ((x_t - sigma * u) / alpha, u),

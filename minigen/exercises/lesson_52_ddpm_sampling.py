@@ -11,6 +11,7 @@ from minigen.course.catalogue import lesson
 from minigen.course.source import edited
 from minigen.data import GaussianMixture
 from minigen.diffusion import Schedule, at, data_from_noise, linear_betas, posterior, q_sample
+from minigen.probing.finite import finite_apart
 
 exercise = lesson("52_ddpm_sampling")
 
@@ -689,12 +690,6 @@ exercise(
 )
 
 
-def split_finite(raw):
-    """Whether rounding has broken a formula is compared by itself: so it can be told of one that is right."""
-    flags = {f"{name}: where it is finite": value.isfinite() for name, value in raw.items()}
-    return flags | {name: value.where(value.isfinite(), 0) for name, value in raw.items()}
-
-
 def grey(rng, *shape, levels):
     """Grey levels, of which some are the lowest and some the highest."""
     index = rng.integers(*shape, high=levels)
@@ -805,7 +800,7 @@ exercise(
     target=bound.level_log_probability,
     title="The probability of a grey level",
     probe=probe_level_log_probability,
-    judge=split_finite,
+    judge=finite_apart,
     mistakes={
         "rounded away": (levels_with(least=("clamped", 0.0)), OVERFLOW),
         "rounded away, closed ends": (levels_with(open_ends=False, least=("clamped", 0.0)), f"{TWO} {CLOSED} And {ROUNDED}"),

@@ -9,6 +9,7 @@ from minigen.course.catalogue import lesson
 from minigen.course.source import edited
 from minigen.data import GaussianMixture
 from minigen.diffusion import Schedule, cosine_betas, linear_betas
+from minigen.probing.finite import finite_apart
 
 exercise = lesson("53_ddim")
 
@@ -92,6 +93,19 @@ exercise(
             other_times("[last * i / steps for i in range(steps, -1, -1)]"),
             "Your times are no whole numbers. They are used as indices of a table: round them, and give `int`s.",
         ),
+        "as floats": (
+            other_times("[round(last * i / steps, 0) for i in range(steps, -1, -1)]"),
+            "`round(x, 0)` gives a float. Times are indices of a table: `round(x)` gives an int.",
+        ),
+        "ends at 1": (
+            other_times("[round(1 + (last - 1) * i / steps) for i in range(steps, -1, -1)]"),
+            "Your walk ends at t = 1. The data is at 0, and the last step leads there.",
+        ),
+        "rounded stride": (
+            other_times("[last - round(last / steps) * i for i in range(steps + 1)]"),
+            "You round the length of a step, and what that is off by adds up along the walk. Compute each time by itself, as a share of T, and round "
+            "that.",
+        ),
         "counted from 0": (
             other_times("[round((last - 1) * i / steps) for i in range(steps, -1, -1)]"),
             "Your walk begins at T − 1. In tables that begin with t = 1 that is the place of T; ours begin with t = 0, so the last index is T.",
@@ -141,7 +155,7 @@ def probe_ddim_step(answer, rng):
     n, size, chain = rng.size(3, 5), rng.size(2, 4), linear_chain(rng)
     a_bar, last = chain.alpha_bar, chain.steps
     images, points = (n, 1, size, size), (n + 2, 2)
-    t, eta, back = rng.size(8, last - 1), 0.3 + 0.1 * rng.size(0, 3), 5 * rng.size(0, 1)
+    t, eta = rng.size(8, last - 1), 0.3 + 0.1 * rng.size(0, 3)
     one = answer(
         rng.normal(*images, leaf="x_t"), rng.normal(*images, leaf="x0"), t, t - rng.size(3, 5), a_bar
     )
@@ -154,7 +168,7 @@ def probe_ddim_step(answer, rng):
             rng.normal(*points), rng.normal(*points), last, last - 1, a_bar, eta=1.0, noise=rng.normal(*points)
         ),
         "to the end": answer(rng.normal(*points), rng.normal(*points), rng.size(3, 6), rng.size(0, 1), a_bar),
-        "η = 0, s above t or below": answer(rng.normal(*points), rng.normal(*points), 6, rng.size(2, 5) + back, a_bar),
+        "η = 0, s above t": answer(rng.normal(*points), rng.normal(*points), 6, 6 + rng.size(1, 5), a_bar),
     }  # fmt: skip
 
 
@@ -188,6 +202,7 @@ exercise(
     target=samplers.ddim_step,
     title="A step of any length",
     probe=probe_ddim_step,
+    judge=finite_apart,
     mistakes={
         "no room for the fresh noise": (
             step_with(KEPT, "(1 - a_s).sqrt() * noise_hat"),
@@ -205,6 +220,27 @@ exercise(
         "σ² in the place of σ": (
             step_with(SIGMA, "(eta * (1 - a_s) / (1 - a_t) * (1 - a_t / a_s)) ** 2"),
             "You take for σ what is σ². β̃ is a variance: σ is η times its root.",
+        ),
+        "root of a negative number": (
+            step_with(SIGMA, "(eta * ((1 - a_s) / (1 - a_t) * (1 - a_t / a_s)).sqrt()) ** 2"),
+            "For s > t, ᾱ_t / ᾱ_s is above 1, so that you take the root of a negative number; and 0 times nan is nan. Compute σ² with η² in it: the "
+            "root of 0 is 0.",
+        ),
+        "η of DDPM's noise, room for all": (
+            step_with(SIGMA, "((1 - a_s) / (1 - a_t) * (1 - a_t / a_s)).clamp(min=0)", ADDED, "eta * variance.sqrt() * noise"),
+            "You make room for all of DDPM's fresh noise, and add only η of it. What is added and what is made room for have to agree.",
+        ),
+        "spread subtracted from a variance": (
+            step_with(KEPT, "(1 - a_s - variance.sqrt()).sqrt() * noise_hat"),
+            "You subtract σ from a variance. Subtract σ².",
+        ),
+        "step to t − 1": (
+            step_with(SIGMA, "eta**2 * (1 - alpha_bar[t - 1]) / (1 - a_t) * (1 - a_t / alpha_bar[t - 1])"),
+            "Your σ² is that of one step of the chain, to t − 1. This step leads to s: put s for t − 1 throughout.",
+        ),
+        "quotient upside down": (
+            step_with("(1 - a_t / a_s)", "(1 - a_s / a_t)"),
+            "Your quotient is upside down. What the jump from s to t leaves is ᾱ_t / ᾱ_s, which is below 1.",
         ),
         "η without effect": (
             step_with("eta**2 * ", ""),
@@ -396,6 +432,26 @@ exercise(
             "You aim at where the prediction will be at the end of the step. On the way it passes through all values in between; the one in the "
             "middle stands for them.",
         ),
+        "the middle itself": (
+            aim_with("(end - now) / 2", "(end + now) / 2"),
+            "You multiply by λ in the middle of the step. What counts is the way from now to there.",
+        ),
+        "way from the earlier time": (
+            aim_with("(end - now) / 2 *", "((end + now) / 2 - earlier) *"),
+            "You start at x0, and count the way from the earlier time. x0 is the prediction of now.",
+        ),
+        "noise over signal": (
+            on_the_scale("-((1 - alpha_bar[t]) / alpha_bar[t]).sqrt()"),
+            "Your scale is noise over signal. λ is a logarithm: half of that of the signal-to-noise ratio.",
+        ),
+        "half of one logarithm": (
+            on_the_scale("0.5 * alpha_bar[t].log() - (1 - alpha_bar[t]).log()"),
+            "The half belongs to both logarithms, that of ᾱ and that of 1 − ᾱ.",
+        ),
+        "times in another order": (
+            aim_with("earlier, now, end =", "now, earlier, end ="),
+            "You read the times in another order. The first is that of the earlier prediction.",
+        ),
         "middle of both steps": (
             aim_with("(end - now) / 2", "(end - earlier) / 2"),
             "You go half of both steps ahead. What counts is the middle of the coming step alone, from now to its end.",
@@ -534,7 +590,8 @@ def probe_few_steps(answer, rng):
         if "eta" in settings:
             settings["noise"] = noise
         predict = watched(mixture, chain.alpha_bar, asked)
-        values[name] = answer(predict, x, chain.alpha_bar, kept, **settings)
+        far = 2 * x if "clip" in settings else x  # where there is something to clip
+        values[name] = answer(predict, far, chain.alpha_bar, kept, **settings)
         values[f"{name}: asked at"] = torch.tensor(asked)
         if "eta" in settings:
             values[f"{name}: noise drawn at"] = torch.tensor(drawn)
@@ -559,6 +616,7 @@ exercise(
     target=samplers.few_steps,
     title="Repair: not quite second order",
     probe=probe_few_steps,
+    judge=finite_apart,
     repair="remembers what it aimed at",
     mistakes={
         "remembers what it aimed at": (
@@ -581,6 +639,15 @@ exercise(
         "always of second order": (
             walk_with(WHEN, "earlier is not None and s > 0"),
             "You always extrapolate. Without `second_order` the aim is the prediction of now.",
+        ),
+        "no finite λ": (
+            walk_with(WHEN, "second_order and earlier is not None"),
+            "Where you extrapolate, the result is not finite. Either it is the last step as well, and at the data λ is infinite; or you note the time "
+            "to which a step leads, and the prediction was made at t, where it begins.",
+        ),
+        "prediction and aim clipped": (
+            walk_with(f"x, earlier = {STEP}", f"aim = aim.clamp(-1, 1) if clip else aim\n        x, earlier = {STEP}"),
+            "You clip the aim as well. The prediction is clipped; the aim, a little ahead of it, may lie outside.",
         ),
         "no second order in the last two": (
             walk_with(WHEN, f"{WHEN} and s > path[-2]"),
@@ -721,6 +788,10 @@ exercise(
             back_with("predict(there, t)", "predict(x, t)"),
             "You ask at the place where the step starts, in each round, so all rounds give the same. From the second on, ask at the place found "
             "last.",
+        ),
+        "walks on, and asks at the start": (
+            back_with("data_from_noise(x,", "data_from_noise(there,", "predict(there, t)", "predict(x, t)"),
+            "Now you ask where the step starts, and still walk on from `there`. It is the other way round: walk from x, and ask at `there`.",
         ),
         "asks for the time s": (
             back_with("predict(there, t)", "predict(there, s)"),

@@ -6,13 +6,19 @@ from torch import Tensor
 
 from minigen.probing.observe import Observation
 
-Kind = dict[str, Any]  # of one result: {"kind": in words, "parts": [[kind, shape or None], …]}; JSON values
+Kind = dict[
+    str, Any
+]  # of one result: {"kind", "called": in words, "parts": [[kind, called, shape], …]}; JSON values
 
 
 def kinds(seen: Observation) -> list[Kind]:
     """The kinds of the results of all calls."""
     return [
-        {"kind": _kind(call.result), "parts": [[_kind(p), _shape(p)] for p in _parts(call.result)]}
+        {
+            "kind": _kind(call.result),
+            "called": _called(call.result),
+            "parts": [[_kind(p), _called(p), _shape(p)] for p in _parts(call.result)],
+        }
         for call in seen.calls
     ]
 
@@ -24,12 +30,12 @@ def returned(seen: Observation, wanted: list[Kind]) -> str | None:
             return "Your code returns None: is a `return` missing?"
         mine, parts = _parts(call.result), theirs["parts"]
         if len(mine) != len(parts):
-            return f"Your code returns {_called(call.result)}; {theirs['kind']} was wanted."
-        for i, (part, (kind, _)) in enumerate(zip(mine, parts, strict=True)):
+            return f"Your code returns {_called(call.result)}; {theirs['called']} was wanted."
+        for i, (part, (kind, called, _)) in enumerate(zip(mine, parts, strict=True)):
             if _kind(part) != kind:
                 which = "What your code returns" if len(parts) == 1 else f"Part {i + 1} of what you return"
-                return f"{which} is {_called(part)}; {kind} was wanted."
-        shapes = [_shape(p) for p in mine], [shape for _, shape in parts]
+                return f"{which} is {_called(part)}; {called} was wanted."
+        shapes = [_shape(p) for p in mine], [shape for *_, shape in parts]
         if len(mine) == 2 and shapes[0] != shapes[1] and shapes[0] == shapes[1][::-1]:
             return "You return the two results in the other order."
     return None
