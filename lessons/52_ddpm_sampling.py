@@ -73,7 +73,7 @@ show.rows(
 )
 
 # %% [markdown]
-# One jump gives black and white grain. In pure noise there is hardly a trace of a digit, so the best that the network could do is to name the mean of
+# One jump gives blots in black and white. In pure noise there is hardly a trace of a digit, so the best that the network could do is to name the mean of
 # all digits; and a small error of it is divided by $\sqrt{\bar\alpha_T}$, which is tiny. But many small steps, with the same network, give digits. (They
 # are a short cut from lesson 53; here we take all 1,000.)
 #
@@ -483,13 +483,14 @@ outside = {name: (x.abs() > 1.001).float().mean() for name, x in grown.items()}
 furthest = {name: x.abs().max() for name, x in grown.items()}
 for name in grown:
     print(f"{name:12} pixels outside of [-1, 1]: {outside[name]:.2f}, largest value {furthest[name]:.2f}")
-measured("share of pixels outside of [-1, 1], not clipped", outside["not clipped"], at_least=0.05)
+measured("share of pixels outside of [-1, 1], not clipped", outside["not clipped"], at_least=0.5)
 measured("share of pixels outside of [-1, 1], clipped", outside["clipped"], at_most=0.0)
 
 # %% [markdown]
-# To the eye the rows are much alike, since a picture cannot show what is whiter than white. The numbers tell them apart: the clipped walk ends
-# in $[-1, 1]$ exactly, because its last step gives the predicted data itself. Some of these begin to look like digits, in both rows: clipping keeps a
-# poor network within bounds, and teaches it nothing.
+# Not clipped, nearly every pixel ends far outside, and the furthest in the thousands. The first step from pure noise divides by $\sqrt{\alpha_T}$, which is
+# next to nothing on this chain; the network has never seen such pictures, and no later step brings them back. The clipped walk ends in $[-1, 1]$ exactly,
+# because its last step gives the predicted data itself. Some of its pictures begin to look like digits: clipping keeps a poor network within bounds, and
+# teaches it nothing.
 #
 # ## 6 · A digit comes out of noise
 #
@@ -516,6 +517,8 @@ for t in range(T, 0, -1):
     dull = too_far(dull, predict_digits(dull, t), t, digit_chain)
     dull = dull + digit_chain.variance[t].sqrt() * noise(t)
 show.grid(dull.clamp(-1, 1), columns=16, title="ᾱ where α belongs: 16 digits, each out of its own noise")
+
+# %%
 measured(
     "spread of a pixel over samples, with the fault / without",
     dull.std(0).mean() / sample.std(0).mean(),

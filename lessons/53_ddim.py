@@ -526,7 +526,7 @@ measured("10 steps: error of 1 round / of 2", off[lengths[1], 1] / off[lengths[1
 # To the eye every row is the digit again; with 5 steps it comes back a little greyer. (A pixel reaches from −1 to 1, and one of the 17 grey levels is 0.125 wide.) With one round, more steps help. With few steps a second round helps as well: 10 steps of two
 # rounds are about as good as 20 steps of one, which cost as many calls.
 #
-# With 50 steps more rounds do harm. Most of it is done in the step to $T$. Hardly anything of the data is left there, so $x_T$ is nothing but the noise
+# With 50 steps more rounds do harm, and most of it seems to be done in the step to $T$. Hardly anything of the data is left there, so $x_T$ is nothing but the noise
 # that the network sees, and each further round puts the network's opinion of $x_T$ in the place of $x_T$: a network that is not exact lets it drift away.
 # And the way back clips, which the way there does not know of. It has to: at $t = T$ the data is found by dividing by $\sqrt{\bar\alpha_T}$, and lies far
 # outside of $[-1, 1]$.
