@@ -92,7 +92,8 @@ def test_models_are_measured_alike_and_kept_beside_the_numbers(run, tmp_path, mo
     assert list(measure.results()) == ["98_x"]
 
 
-def test_a_worse_and_a_narrower_model_are_measured_as_such():
+def test_a_worse_and_a_narrower_model_are_measured_as_such(monkeypatch):
+    monkeypatch.setenv("MINIGEN_BUDGET", "normal")  # a smoke test would look at too few
     x, labels = digits("train")
     narrow = x[labels < 5]
     ugly = (x + 0.4 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))).clamp(-1, 1)
