@@ -526,10 +526,10 @@ measured(
 )
 
 # %% [markdown]
-# Clean digits, and hardly any difference between them. On the ring the points sat in the middles of their modes; here nearly all end in the same place.
-# Whoever looks at one picture only sees nothing wrong.
+# Clean digits, but there are only two of them. On the ring the points sat in the middles of their modes; here whole crowds of noises end in the same
+# place. Whoever looks at one picture only sees nothing wrong.
 #
-# And here is the film of the first one. Above is $x_t$ (divided by 2, since noise is wider than grey can show); below is the
+# And here is the film of one digit, the first of the 64, walked as it should be. Above is $x_t$ (divided by 2, since noise is wider than grey can show); below is the
 # data that the network would bet on at that moment.
 
 # %% picture
@@ -790,7 +790,7 @@ measured(
 # ## What goes wrong in practice
 #
 # - **$\alpha_t$ for $\bar\alpha_t$, or the reverse.** Some of these faults blow up at once. The one that you repaired does not: pictures come out clean,
-#   and nearly all the same. Compare with the posterior's mean, as part 2 does, before you blame the network.
+#   and much the same. Compare with the posterior's mean, as part 2 does, before you blame the network.
 # - **Noise after the last step.** Nearly invisible in long chains, a veil of grain in short ones.
 # - **σ for σ².** Tables hold variances. A factor of noise is a root.
 # - **A sampler judged by a network.** When both may be wrong, nobody knows which. Test the walk on a mixture with the exact noise.
