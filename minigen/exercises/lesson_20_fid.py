@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 from scipy.linalg import sqrtm
-from scipy.stats import linregress
 from torch import Tensor
 
 from minigen import metrics
@@ -621,6 +620,8 @@ def intercept_by_lstsq(x, y):
 
 
 def intercept_by_scipy(x, y):
+    from scipy.stats import linregress  # here, since it takes most of a second to import
+
     found = linregress(x.numpy(), y.numpy())
     return found.intercept, found.intercept_stderr
 

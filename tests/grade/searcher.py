@@ -13,6 +13,7 @@ import mmap
 import os
 import signal
 import sys
+import time
 import types
 
 import torch
@@ -21,7 +22,7 @@ from minigen.probing.observe import observe
 from minigen.probing.rng import Rng
 
 TOGETHER = 300  # candidates that one fork tries
-SLOW, IDLE = 1.0, 20.0  # seconds that a candidate may compute, and that it may take on the clock
+IDLE = 20.0  # seconds that a candidate may take on the clock
 OURS = ("minigen", "builtins", "functools")  # the probe's own helpers are in "builtins"
 
 WRITTEN = (types.FunctionType, types.MethodType, type, functools.partial, functools._lru_cache_wrapper)
@@ -76,7 +77,9 @@ class Trial:
         self.signature = inspect.signature(defined(given["signature"], "signature"))
         self.judged, self.agree = (defined(given["agree"], name) for name in ("judged", "agree"))
         self.right = defined(given["solution"], given["id"], globals())
+        start = time.process_time()
         self.wanted = [self.result(self.right, seed) for seed in self.seeds]
+        self.slow = 0.3 + 3 * (time.process_time() - start)  # seconds that a candidate may compute
         try:
             self.probe(self._reached, Rng(self.seeds[0]))
         except Reached as call:
@@ -147,7 +150,7 @@ def attempt(trial, pairs):
             signal.signal(limit, signal.SIG_DFL)
         for i, (_, answer) in enumerate(pairs):
             begun[:] = (i + 1).to_bytes(4, "little")
-            signal.setitimer(signal.ITIMER_PROF, SLOW)
+            signal.setitimer(signal.ITIMER_PROF, trial.slow)
             signal.setitimer(signal.ITIMER_REAL, IDLE)
             if trial.agrees(answer):
                 os.write(results, b"%d " % i)
