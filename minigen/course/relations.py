@@ -139,6 +139,8 @@ def _array(
     pairs = [(m.values[name], t.values[name]) for m, t in zip(mine, theirs, strict=True)]
     if said := _form(pairs):
         return f"{words}: {said}.", True
+    if all(w.dtype == torch.bool and w.ndim == 0 and w for _, w in pairs):
+        return f"{words}: not so.", False
     pairs = [(a.double(), w.double()) for a, w in pairs]
     for said in (_factor(pairs, wanted), _offset(pairs), _rearranged(pairs)):
         if said:
