@@ -5,7 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from minigen.core import Generative
-from minigen.diffusion import Schedule, Times, at, q_sample, target_weights, unmix
+from minigen.diffusion import Predict, Schedule, Times, at, q_sample, target_weights, unmix
+from minigen.guidance import classifier_free, drop_labels
 from minigen.samplers import ancestral
 
 
@@ -56,3 +57,50 @@ class DDPM(Generative):
             self.predict, self.noise(n), self.schedule, lambda t: self.noise(n), variances, clip=True
         )
         return x.clamp(-1, 1)
+
+
+class ConditionalDDPM(Generative):
+    """A diffusion model that draws what a label asks for: one network, told the label or that there is none.
+
+    network: (x_t, t, labels) -> as x_t, where the label network.classes says that there is none.  schedule,
+    shape, target: as for DDPM.  dropped: the share of the labels that are taken away in training.
+    Source: Ho and Salimans 2022, Classifier-Free Diffusion Guidance, algorithms 1 and 2.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        schedule: Schedule,
+        shape: tuple[int, ...],
+        target: str = "noise",
+        dropped: float = 0.1,
+    ):
+        super().__init__()
+        self.network, self.schedule, self.shape, self.target = network, schedule, shape, target
+        self.dropped = dropped
+
+    def told(self, labels: Tensor) -> DDPM:
+        """The model whose network is told these labels: (N,)."""
+        return DDPM(lambda x_t, t: self.network(x_t, t, labels), self.schedule, self.shape, self.target)
+
+    def loss(self, batch: tuple[Tensor, Tensor | None]) -> Tensor:
+        """That of DDPM, with the labels told but for those that are dropped.  batch: (x, labels)."""
+        x, labels = batch
+        draws = torch.rand(len(x), device=x.device)
+        return self.told(drop_labels(labels, draws, self.dropped, self.network.classes)).loss((x, None))
+
+    def guided(self, labels: Tensor, w: float) -> Predict:
+        """The prediction of the noise for these labels: (N,), guided by w as in `classifier_free`."""
+        nothing = torch.full_like(labels, self.network.classes)
+        return classifier_free(self.told(nothing).predict, self.told(labels).predict, w)
+
+    def sample(self, n: int, condition: Tensor | None = None, w: float = 1.0) -> Tensor:
+        """n images (n, C, H, W) in [-1, 1], all T steps back.  condition: labels (n,); None is without."""
+        where = next(self.network.parameters()).device
+        labels = torch.full((n,), self.network.classes) if condition is None else condition
+        predict, variances = self.guided(labels.to(where), w), self.schedule.variance
+
+        def noise(t: int) -> Tensor:
+            return torch.randn(n, *self.shape, device=where)
+
+        return ancestral(predict, noise(0), self.schedule, noise, variances, clip=True).clamp(-1, 1)

@@ -99,9 +99,12 @@ class UNet(nn.Module):
         last = silent(nn.Conv2d(width, channels, 3, padding=1))
         self.out = nn.Sequential(nn.GroupNorm(8, width), nn.SiLU(), last)
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """x: (N, channels, H, W), sides multiples of 2 ** (len(multiples) - 1), t: (N,) in steps -> as x."""
-        e = self.time(time_embedding(t, self.width))
+    def forward(self, x: Tensor, t: Tensor, told: Tensor | float = 0.0) -> Tensor:
+        """x: (N, channels, H, W), sides multiples of 2 ** (len(multiples) - 1), t: (N,) in steps -> as x.
+
+        told: (N, 4 width), what else the blocks are told beside the time.
+        """
+        e = self.time(time_embedding(t, self.width)) + told
         h, carried = self.into(x), []
         for block, shrink in zip(self.down, self.shrink, strict=True):
             carried.append(block(h, e))
@@ -110,6 +113,25 @@ class UNet(nn.Module):
         for block, grow in zip(self.up, self.grow, strict=True):
             h = grow(block(torch.cat([h, carried.pop()], dim=1), e))
         return self.out(h)
+
+
+class LabelledUNet(UNet):
+    """A U-Net that is told a label as well; the label `classes` says that there is none.
+
+    classes: how many there are.  The rest is as for UNet.
+    Source: Ho and Salimans 2022, Classifier-Free Diffusion Guidance, section 3.2.
+    """
+
+    def __init__(
+        self, classes: int = 10, channels: int = 1, width: int = 32, multiples: tuple[int, ...] = (1, 2)
+    ):
+        super().__init__(channels, width, multiples)
+        self.classes = classes
+        self.label = nn.Embedding(classes + 1, 4 * width)
+
+    def forward(self, x: Tensor, t: Tensor, labels: Tensor) -> Tensor:
+        """x: (N, channels, H, W), t: (N,) in steps, labels: (N,), from 0 to `classes` -> as x."""
+        return super().forward(x, t, self.label(labels))
 
 
 def silent(layer: nn.Conv2d) -> nn.Conv2d:
