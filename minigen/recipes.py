@@ -13,17 +13,28 @@ from minigen import checkpoint
 from minigen.autoencoder import ConvAutoencoder
 from minigen.core import Generative, budget
 from minigen.data import batches, cache_folder, digits
-from minigen.ddpm import DDPM
+from minigen.ddpm import DDPM, ConditionalDDPM
 from minigen.diffusion import Schedule, cosine_betas
+from minigen.guidance import NoisyClassifier
 from minigen.latent_space import ConditionalVAE
 from minigen.train import Batch, train
-from minigen.unet import UNet
+from minigen.unet import LabelledUNet, UNet
 from minigen.vae import VAE
 
 
 def digit_ddpm() -> DDPM:
     """A small U-Net on the cosine chain of 1,000 steps, for digits (N, 1, 8, 8)."""
     return DDPM(UNet(), Schedule(cosine_betas()), (1, 8, 8))
+
+
+def digit_conditional_ddpm() -> ConditionalDDPM:
+    """The same with labels, of which some are dropped in training."""
+    return ConditionalDDPM(LabelledUNet(), Schedule(cosine_betas()), (1, 8, 8))
+
+
+def digit_noisy_classifier() -> NoisyClassifier:
+    """Names digits in any noise of that chain."""
+    return NoisyClassifier(Schedule(cosine_betas()))
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,12 @@ RECIPES = {
     "digit_autoencoder": Recipe(ConvAutoencoder, lambda: batches(digits()[0]), (10, 1200, 6000)),
     "digit_vae": Recipe(VAE, lambda: batches(digits()[0], size=128), (10, 1500, 6000)),
     "digit_ddpm": Recipe(digit_ddpm, lambda: batches(digits()[0]), (10, 1500, 20_000), lr=2e-3),
+    "digit_conditional_ddpm": Recipe(
+        digit_conditional_ddpm, lambda: batches(*digits()), (10, 1500, 20_000), lr=2e-3
+    ),
+    "digit_noisy_classifier": Recipe(
+        digit_noisy_classifier, lambda: batches(*digits()), (10, 600, 3000), lr=2e-3
+    ),
     "digit_conditional_vae": Recipe(ConditionalVAE, lambda: batches(*digits()), (10, 1500, 6000)),
 }
 
