@@ -1,7 +1,7 @@
 """Guidance: a denoiser that draws what it is asked for, made of others. Samplers do not know of it.
 
-`classifier_guided` and `classifier_free` take predictions of the noise, predict(x_t, t), and give another one
-of the same kind.
+`classifier_guided`, `classifier_shifted` and `classifier_free` take predictions of the noise,
+predict(x_t, t), and give another one of the same kind.
 """
 
 from collections.abc import Callable
@@ -48,6 +48,24 @@ def classifier_guided(
     return guided
 
 
+def classifier_shifted(
+    predict: Predict, log_probability: Score, schedule: Schedule, variances: Tensor, scale: float = 1.0
+) -> Predict:
+    """The prediction whose step back is the one that is asked for, moved: by scale times Σ ∇ log p(y | x_t).
+
+    predict, log_probability, scale: as in `classifier_guided`.  schedule: of the chain.  variances: (T + 1,),
+    Σ_t of each step back, such as schedule.variance or schedule.beta.
+    Source: Dhariwal and Nichol 2021, algorithm 1.
+    """
+    mean_to_noise = schedule.alpha.sqrt() * (1 - schedule.alpha_bar).sqrt() / schedule.beta
+
+    def guided(x_t: Tensor, t: Times) -> Tensor:
+        shift = scale * at(variances, t, x_t) * classifier_gradient(log_probability, x_t, t)
+        return predict(x_t, t) - at(mean_to_noise, t, x_t) * shift
+
+    return guided
+
+
 def classifier_free(unconditional: Predict, conditional: Predict, w: float) -> Predict:
     """The way from what is predicted without the class to what is predicted with it, walked w times as far.
 
@@ -60,6 +78,23 @@ def classifier_free(unconditional: Predict, conditional: Predict, w: float) -> P
         return torch.lerp(unconditional(x_t, t), conditional(x_t, t), w)
 
     return guided
+
+
+def tilted(
+    mean: Tensor, variance: Tensor, told_mean: Tensor, told_variance: Tensor, gamma: float
+) -> tuple[Tensor, Tensor]:
+    """What guidance asks for, p(x) p(y | x)^γ brought to area 1, where p(x) and p(x | y) are Gaussians.
+
+    mean, variance: of p(x), each number by itself.  told_mean, told_variance: of p(x | y); all of one shape.
+    gamma: 0 gives p(x) back, 1 gives p(x | y).  Returns the mean and the variance, of that shape.
+    Raises ValueError when there is no such density, since the product grows without end.
+    Source: Ho and Salimans 2022, section 3.2; the product of Gaussians: Bishop 2006, section 2.3.3.
+    """
+    precision = (1 - gamma) / variance + gamma / told_variance
+    if not (precision > 0).all():
+        raise ValueError(f"p(x) p(y | x)^γ should have an end; with γ = {gamma} it has precision {precision}")
+    pulls = (1 - gamma) * mean / variance + gamma * told_mean / told_variance
+    return pulls / precision, 1 / precision
 
 
 def drop_labels(labels: Tensor, draws: Tensor, chance: float, nothing: int) -> Tensor:

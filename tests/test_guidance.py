@@ -12,9 +12,11 @@ from minigen.guidance import (
     classifier_free,
     classifier_gradient,
     classifier_guided,
+    classifier_shifted,
     drop_labels,
+    tilted,
 )
-from minigen.samplers import few_steps
+from minigen.samplers import few_steps, step_back
 from minigen.train import train
 from minigen.unet import LabelledUNet
 
@@ -61,6 +63,48 @@ def test_a_classifier_with_scale_one_is_bayes_rule(chain, k):
     guided = classifier_guided(of(whole(), chain), log_class(k, chain), chain.alpha_bar)
     for t in 1, 20, 100, 199:
         assert (guided(points(), t) - of(PARTS[k], chain)(points(), t)).abs().max() < 1e-10
+
+
+@pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)
+@pytest.mark.parametrize("which", ["beta", "variance"])
+def test_the_mean_of_a_step_back_is_shifted_by_the_variance_times_the_slope(chain, which):
+    variances, scale, x = getattr(chain, which), 2.5, points()
+    plain = of(whole(), chain)
+    shifted = classifier_shifted(plain, log_class(0, chain), chain, variances, scale)
+    for t in 1, 2, 100, 199:
+        slope = classifier_gradient(log_class(0, chain), x, t)
+        means = (step_back(x, p(x, t), t, chain) for p in (shifted, plain))
+        moved = next(means) - next(means)
+        assert (moved - scale * variances[t] * slope).abs().max() < 1e-10
+
+
+@pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)
+def test_both_algorithms_agree_but_for_the_root_of_alpha(chain):
+    plain, log = of(whole(), chain), log_class(1, chain)
+    shifted = classifier_shifted(plain, log, chain, chain.beta)
+    guided = classifier_guided(plain, log, chain.alpha_bar)
+    for t in 1, 50, 199:
+        noise = plain(points(), t)
+        ratio = (shifted(points(), t) - noise) / (guided(points(), t) - noise)
+        assert (ratio - chain.alpha[t].sqrt()).abs().max() < 1e-8
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.4, 1.0, 3.0])
+def test_a_tilted_gaussian_is_the_product_on_a_grid(gamma):
+    x = torch.linspace(-20, 20, 40_001, dtype=torch.float64)
+    numbers = [torch.tensor([value], dtype=torch.float64) for value in (0.5, 4.0, 1.0, 0.49)]
+    base, told = (torch.distributions.Normal(m, v.sqrt()).log_prob(x) for m, v in (numbers[:2], numbers[2:]))
+    p = (base + gamma * (told - base)).softmax(0)
+    mean = (p * x).sum()
+    found = tilted(*numbers, gamma)
+    assert found[0].item() == pytest.approx(mean.item(), abs=1e-9)
+    assert found[1].item() == pytest.approx((p * (x - mean) ** 2).sum().item(), abs=1e-9)
+
+
+def test_a_tilt_without_an_end_is_refused():
+    one = torch.ones(2)
+    with pytest.raises(ValueError, match="should have an end; with γ = 3"):
+        tilted(0 * one, one, one, torch.tensor([0.5, 2.0]), 3.0)
 
 
 @pytest.mark.parametrize("w", [0.0, 0.5, 1.0, 3.0])
