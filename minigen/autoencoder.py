@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from minigen.core import Generative
-from minigen.layers import downsample, upsample
+from minigen.layers import image_decoder, image_encoder
 
 
 def pca(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -89,43 +89,28 @@ class LinearAutoencoder(Generative):
 
 
 class ConvAutoencoder(Generative):
-    """A convolutional encoder and decoder for images of 1×8×8, with a narrow code between them.
+    """A convolutional encoder and decoder, with a narrow code between them.
 
     latent: how many numbers are in a code.  width: channels at full resolution; they double as it halves.
+    channels, size: of the images; size is a power of two, at least 4.
     Source: Hinton and Salakhutdinov 2006, Reducing the Dimensionality of Data with Neural Networks (there
     without convolutions).
     """
 
-    def __init__(self, latent: int = 8, width: int = 16):
+    def __init__(self, latent: int = 8, width: int = 16, channels: int = 1, size: int = 8):
         super().__init__()
-        self.encoder = nn.Sequential(
-            nn.Conv2d(1, width, 3, padding=1),  # (N, w, 8, 8)
-            nn.SiLU(),
-            downsample(width, 2 * width),  # (N, 2w, 4, 4)
-            nn.SiLU(),
-            downsample(2 * width, 4 * width),  # (N, 4w, 2, 2)
-            nn.SiLU(),
-            nn.Flatten(),
-            nn.Linear(16 * width, latent),
-        )
+        self.encoder = image_encoder(channels, size, width, latent)
         self.decoder = nn.Sequential(
-            nn.Linear(latent, 16 * width),
-            nn.Unflatten(1, (4 * width, 2, 2)),
-            nn.SiLU(),
-            upsample(4 * width, 2 * width),  # (N, 2w, 4, 4)
-            nn.SiLU(),
-            upsample(2 * width, width),  # (N, w, 8, 8)
-            nn.SiLU(),
-            nn.Conv2d(width, 1, 3, padding=1),
+            *image_decoder(latent, channels, size, width),
             nn.Tanh(),  # pixels lie in [-1, 1], and most of a digit is background at exactly -1
         )
 
     def encode(self, x: Tensor) -> Tensor:
-        """Images (N, 1, 8, 8) to codes (N, latent)."""
+        """Images (N, C, H, W) to codes (N, latent)."""
         return self.encoder(x)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Codes (N, latent) to images (N, 1, 8, 8) in [-1, 1]."""
+        """Codes (N, latent) to images (N, C, H, W) in [-1, 1]."""
         return self.decoder(z)
 
     def loss(self, batch: tuple[Tensor, Tensor | None]) -> Tensor:

@@ -31,12 +31,13 @@ class Run:
         settings: dict[str, Any],
     ):
         self.model, self.averaged, self.optimizers = model, averaged, optimizers
-        settings = settings | {"players": list(optimizers)}
-        for player, optimizer in optimizers.items():
+        of_optimizers: dict[str, Any] = {"players": list(optimizers)}
+        for player, optimizer in self.optimizers.items():
             groups = optimizer.state_dict()["param_groups"]
-            settings[f"optimizer of {player}"] = type(optimizer).__name__
-            settings |= {f"{name} of {player}": [group[name] for group in groups] for name in groups[0]}
-        self.settings = json.loads(to_json(settings))  # as a file gives them back: tuples have become lists
+            of_optimizers[f"optimizer of {player}"] = type(optimizer).__name__
+            of_optimizers |= {f"{name} of {player}": [group[name] for group in groups] for name in groups[0]}
+        self.asked = json.loads(to_json(settings))  # as a file gives them back: tuples have become lists
+        self.settings = self.asked | json.loads(to_json(of_optimizers))
 
     def state(self) -> dict[str, Any]:
         """All that a step changes: {name: tensor, or a plain number that some optimizers keep}."""
@@ -82,14 +83,17 @@ class Run:
     def check_same_run(self, path: str | Path, settings: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Raises a ValueError for the first difference between a file and this run, before its first step."""
         theirs, ours = weights(tensors), weights(self.state())
-        for name in ours | theirs:
-            there, here = theirs.get(name, "missing"), ours.get(name, "missing")
-            if there != here:
-                raise refusal(path, f"is of another model ({name}: {there} in the file, {here} here)")
-        for name, here in self.settings.items():
-            there = settings.get(name, here)  # missing: another version of torch has other settings
-            if there != here:
-                raise refusal(path, f"has other settings ({name}: {there} in the file, {here} here)")
+        others = {name: settings.get(name, here) for name, here in self.settings.items()}
+        checks = (  # what is set by name comes first: it says why the weights differ
+            ("has other settings", self.asked, {name: others[name] for name in self.asked}),
+            ("is of another model", ours | dict.fromkeys(theirs.keys() - ours, "missing"), theirs),
+            ("has other settings", self.settings, others),  # torch's versions have not all the same ones
+        )
+        for why, here, there in checks:
+            for name, value in here.items():
+                if there.get(name, "missing") != value:
+                    said = f"{name}: {there.get(name, 'missing')} in the file, {value} here"
+                    raise refusal(path, f"{why} ({said})")
 
 
 def write(path: str | Path, header: dict[str, Any], tensors: dict[str, Tensor]) -> None:

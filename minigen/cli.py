@@ -1,4 +1,4 @@
-"""The command line: learn · progress · check · build · grade · export · exercises · evaluate · doctor."""
+"""The command line: learn, progress, check, build, grade, export, train, sample, evaluate and doctor."""
 
 import json
 import sys
@@ -188,13 +188,68 @@ def export_nbgrader(
 
 
 @app.command()
+def train(
+    recipe: Annotated[
+        str | None, typer.Argument(help="vae, gan, ddpm, …; all are listed without one.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Argument(help="Settings, as in width=64 multiples=1,2,4 lr=3e-4.")
+    ] = None,
+    data: Annotated[
+        str, typer.Option(help="digits, shapes (shapes:16 are smaller), mnist, fashion_mnist or cifar10.")
+    ] = "digits",
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps in all; more go on with a run.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder: runs/RECIPE-DATA unless given.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, …: the GPU if there is one.")] = None,
+    every: Annotated[
+        int | None, typer.Option(min=1, help="Steps between checkpoints: a tenth of all unless given.")
+    ] = None,
+) -> None:
+    """Trains a model of the course, on any data. The same command goes on with a run that was stopped.
+
+    On several processes: torchrun --nproc-per-node 2 -m minigen train …
+    """
+    from minigen import running
+
+    if recipe is None:
+        print(running.table())
+    else:
+        running.train(recipe, settings or [], data, steps, out, device, every)
+
+
+@app.command()
+def sample(
+    model: Annotated[str, typer.Argument(help="The folder of a run, a checkpoint, or digit_vae, …")],
+    out: Annotated[Path, typer.Option(help="FILE.png for one sheet, or a folder for single files.")] = Path(
+        "samples.png"
+    ),
+    number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many pictures.")] = 64,
+    labels: Annotated[
+        str | None, typer.Option(help="Classes to draw in turn, as in 3,7: all unless given.")
+    ] = None,
+    guidance: Annotated[
+        float | None,
+        typer.Option("--guidance", "-w", help="Of a conditional diffusion model; 1 is without."),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Of a diffusion model: 20 unless given.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all random draws.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+) -> None:
+    """Draws pictures from a model that was trained."""
+    from minigen import drawing
+
+    print(drawing.sample(model, out, number, labels, guidance, steps, seed, force))
+
+
+@app.command()
 def evaluate(
     real: Annotated[
         str,
         typer.Argument(help="A folder of images, or a data set: digits, digits:test, shapes:16, mnist, …"),
     ],
-    fake: Annotated[str, typer.Argument(help="The same; or a checkpoint, or a recipe: digit_vae, …")],
+    fake: Annotated[str, typer.Argument(help="The same; or a run's folder, a checkpoint, or digit_vae, …")],
     draws: Annotated[int, typer.Option(min=2, help="Pictures to draw from a model, or of shapes.")] = 1000,
+    steps: Annotated[int | None, typer.Option(min=1, help="Of a diffusion model: 20 unless given.")] = None,
     features: Annotated[
         str | None,
         typer.Option(help="digits, shapes or inception; digits for grey and shapes for colour unless given."),
@@ -210,7 +265,7 @@ def evaluate(
     """
     from minigen import evaluation
 
-    crowds = [evaluation.crowd(name, draws, seed + i) for i, name in enumerate((real, fake))]
+    crowds = [evaluation.crowd(name, draws, seed + i, steps) for i, name in enumerate((real, fake))]
     found = evaluation.report(*crowds, features, weights, download, seed)
     print(json.dumps(found, indent=1, ensure_ascii=False) if as_json else evaluation.table(found))
 
@@ -232,7 +287,7 @@ def main() -> None:
         stream.reconfigure(errors="replace")  # a terminal without ✓ shows ? instead of failing
     try:
         app()
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, OSError, RuntimeError, ArithmeticError) as error:
         print(f"minigen: {error}", file=sys.stderr)
         sys.exit(2)
 

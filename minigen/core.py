@@ -11,13 +11,14 @@ from torch import Tensor, nn
 BUDGETS = ("smoke", "normal", "full")  # seconds, for tests · minutes on two cores · better on a GPU
 
 
-def device() -> torch.device:
-    """Where to compute: $MINIGEN_DEVICE when set, else the GPU when there is one, else the CPU."""
-    if name := os.environ.get("MINIGEN_DEVICE"):
+def device(name: str | None = None) -> torch.device:
+    """Where to compute: `name` or $MINIGEN_DEVICE when given, else the GPU if there is one, else the CPU."""
+    asked = "device" if name else "MINIGEN_DEVICE"
+    if name := name or os.environ.get("MINIGEN_DEVICE"):
         try:
             torch.empty(0, device=name)
         except (RuntimeError, AssertionError) as error:  # no such kind of device, or none here
-            wanted = "MINIGEN_DEVICE should be a device that torch has here, such as cpu, cuda or mps"
+            wanted = f"{asked} should be a device that torch has here, such as cpu, cuda or mps"
             raise ValueError(f"{wanted}; got {name!r}") from error
         return torch.device(name)
     if torch.cuda.is_available():
@@ -37,7 +38,10 @@ class Generative(nn.Module):
     """The protocol that every model of the course follows, so that one loop trains them all.
 
     A model has a `loss` (or, with several players, `losses` and `players`) and, if it generates, a `sample`.
+    classes: how many `sample` can be asked for; None for a model that is not told what to draw.
     """
+
+    classes: int | None = None
 
     def loss(self, batch: tuple[Tensor, Tensor | None]) -> Tensor | dict[str, Tensor]:
         """One scalar, or {term: scalar} whose sum is minimised. batch: (x, condition)."""

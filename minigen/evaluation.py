@@ -1,6 +1,5 @@
 """All scores of the course for one crowd of pictures beside another, in the features of one network."""
 
-import difflib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -11,15 +10,17 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from minigen import recipes
-from minigen.core import Generative, device
-from minigen.data import cifar10, digits, fashion_mnist, mnist, shapes
+from minigen.core import device
+from minigen.data import shapes
 from minigen.data.folder import image_files, in_words, read_images, shape_of
+from minigen.data.named import DATASETS
+from minigen.data.rows import nearest
+from minigen.drawing import RUN, draw, find_model, middle
 from minigen.features import INCEPTION, DigitFeatures, InceptionFeatures, ShapeFeatures
 from minigen.metrics import fid, fid_infinity, inception_score, kid, precision_recall
+from minigen.recipes import named_models
 
 Seen = tuple[Tensor, Tensor]  # what an extractor's `look` gives: features (N, D), probabilities (N, K)
-DATASETS = {"digits": digits, "mnist": mnist, "fashion_mnist": fashion_mnist, "cifar10": cifar10}
 FEATURES = ("digits", "shapes", "inception")
 BATCH = 200  # pictures that are read or drawn at once
 SUBSET = 1000  # pictures in a subset of KID, as in its paper
@@ -56,30 +57,32 @@ class Score:
     said: str = ""
 
 
-def crowd(name: str, draws: int = 1000, seed: int = 0) -> Crowd:
+def crowd(name: str, draws: int = 1000, seed: int = 0, steps: int | None = None) -> Crowd:
     """The pictures behind a name.
 
-    name: of a folder of images; of a checkpoint; of a recipe, whose model is trained now unless it is in the
-    cache; or of a data set: digits, mnist, fashion_mnist or cifar10, of which "digits:test" is another split,
-    or shapes, of which "shapes:16" is another size.  draws: how many pictures of a model, or of shapes.
+    name: of a folder of images; of a checkpoint, or the folder of a run; of a model of digits, such as
+    "digit_vae", which is trained now unless it is in the cache; or of a data set: digits, mnist,
+    fashion_mnist or cifar10, of which "digits:test" is another split, or shapes, of which "shapes:16" is
+    another size.  draws: how many pictures of a model, or of shapes.  steps: of a diffusion model, as for
+    `drawing.draw`.
     Raises ValueError for a name that is none of these, or fewer than two pictures.
     """
     start, _, rest = name.partition(":")
-    if Path(name).is_dir():
+    if Path(name, RUN).is_file():
+        found = in_memory(name, sampled(name, draws, seed, steps))
+    elif Path(name).is_dir():
         files = image_files(name)
         found = Crowd(name, shape_of(files), len(files), lambda: read_images(files, BATCH))
-    elif Path(name).is_file() or name in recipes.RECIPES:
-        model = recipes.load(name) if Path(name).is_file() else recipes.trained(name)
-        found = in_memory(name, sampled(name, model, draws, seed))
+    elif Path(name).is_file() or name in named_models():
+        found = in_memory(name, sampled(name, draws, seed, steps))
     elif start == "shapes" and (not rest or rest.isdecimal()):
         found = in_memory(name, shapes(draws, int(rest or 32), seed)[0])
     elif start in DATASETS:
         found = in_memory(name, DATASETS[start](rest or "train")[0])
     else:
-        known = [*DATASETS, "shapes", *recipes.RECIPES]
-        nearest = "".join(f", did you mean {n}?" for n in difflib.get_close_matches(name, known, 1))
-        wanted = f"a folder of images, a checkpoint, or one of {', '.join(known)}"
-        raise ValueError(f"there is no {name}{nearest} (wanted: {wanted})")
+        known = [*DATASETS, "shapes", *named_models()]
+        also = "; a folder of images and a checkpoint will do too"
+        raise ValueError(f"there is no {name}{nearest(name, known)}{also}")
     if found.size < 2:
         raise ValueError(f"{name} should have at least 2 pictures; it has {found.size}")
     return found
@@ -90,17 +93,14 @@ def in_memory(name: str, images: Tensor) -> Crowd:
     return Crowd(name, tuple(images.shape[1:]), len(images), lambda: iter(images.split(BATCH)))
 
 
-def sampled(name: str, model: Generative, n: int, seed: int) -> Tensor:
+def sampled(name: str, n: int, seed: int, steps: int | None) -> Tensor:
     """n pictures (n, C, H, W) drawn from a model, of its classes in turn if it has any.
 
     Raises ValueError, with the name, for a model that cannot draw.
     """
-    model, classes = model.to(device()), getattr(model, "classes", None)
-    labels = None if classes is None else (torch.arange(n) % classes).to(device())
+    model, side = find_model(name)
     try:
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            return model.sample(n, labels).cpu()
+        return middle(draw(model, n, seed, steps=steps, progress=True), side)
     except NotImplementedError as error:
         raise ValueError(f"{name} cannot be evaluated: {error}") from error
 

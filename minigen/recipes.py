@@ -1,118 +1,235 @@
-"""Models that lessons and the command line start from, trained the same way each time or read from a file."""
+"""How each model of the course is made and trained: one recipe each, whose settings have plain names.
+
+`trained("digit_vae")` gives a model of digits that several lessons need: trained once, then read from the
+cache, since a lesson should not take a minute before its first page. `minigen train vae` trains any recipe on
+any data set.
+"""
 
 import hashlib
 import inspect
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
+from torch.optim import Adam
 
-from minigen import checkpoint
-from minigen.autoencoder import ConvAutoencoder
+from minigen import checkpoint, models
 from minigen.core import Generative, budget
-from minigen.data import batches, cache_folder, digits
-from minigen.ddpm import DDPM, ConditionalDDPM
-from minigen.diffusion import Schedule, cosine_betas
-from minigen.guidance import NoisyClassifier
-from minigen.latent_space import ConditionalVAE
+from minigen.data import cache_folder
+from minigen.data.named import Supply, supply
+from minigen.data.rows import nearest
+from minigen.models import Kind
 from minigen.train import Batch, train
-from minigen.unet import LabelledUNet, UNet
-from minigen.vae import VAE
+
+# ---- what each model is shown: (images, labels, generator) to a batch
 
 
-def digit_ddpm() -> DDPM:
-    """A small U-Net on the cosine chain of 1,000 steps, for digits (N, 1, 8, 8)."""
-    return DDPM(UNet(), Schedule(cosine_betas()), (1, 8, 8))
+def images_alone(x: Tensor, labels: Tensor, generator: torch.Generator) -> Batch:
+    return x, None
 
 
-def digit_conditional_ddpm() -> ConditionalDDPM:
-    """The same with labels, of which some are dropped in training."""
-    return ConditionalDDPM(LabelledUNet(), Schedule(cosine_betas()), (1, 8, 8))
+def with_labels(x: Tensor, labels: Tensor, generator: torch.Generator) -> Batch:
+    return x, labels
 
 
-def digit_noisy_classifier() -> NoisyClassifier:
-    """Names digits in any noise of that chain."""
-    return NoisyClassifier(Schedule(cosine_betas()))
+def with_families(x: Tensor, labels: Tensor, generator: torch.Generator) -> Batch:
+    return x, labels % 2
+
+
+def black_and_white(x: Tensor, labels: Tensor, generator: torch.Generator) -> Batch:
+    return torch.where(x > 0, 1.0, -1.0), None
+
+
+def with_noise(x: Tensor, labels: Tensor, generator: torch.Generator) -> Batch:
+    return x, x + 0.5 * torch.randn(x.shape, generator=generator)
+
+
+# ---- what shows how far a model that draws nothing of its own is: (model, batch) to images before and after
+
+
+def rebuilt(model: Generative, batch: Batch) -> tuple[Tensor, Tensor]:
+    x, _ = batch
+    return x, model.decode(model.encode(x))
+
+
+def restored(model: Generative, batch: Batch) -> tuple[Tensor, Tensor]:
+    _, spoiled = batch
+    return spoiled.clamp(-1, 1), model(spoiled)
+
+
+def swapped(model: Generative, batch: Batch) -> tuple[Tensor, Tensor]:
+    x, family = batch
+    return x, model.swap(x, family)
+
+
+# ---- the recipes
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one model is trained.
+    """How one model is made and trained.
 
-    model: makes it, untrained.  data: makes the function that draws a batch.  steps: at the three budgets.
+    model: makes it, untrained, of a Kind and its settings.  steps: at the three budgets.  shown: what it is
+    shown of images and labels.  remade: images before and after it, for a model that draws nothing of its
+    own.  batch: images in one.  lr, betas: of Adam.  decay: of the averaged weights.
     """
 
-    model: Callable[[], Generative]
-    data: Callable[[], Callable[[torch.Generator], Batch]]
+    model: Callable[..., Generative]
     steps: tuple[int, int, int]
+    shown: Callable[[Tensor, Tensor, torch.Generator], Batch] = images_alone
+    remade: Callable[[Generative, Batch], tuple[Tensor, Tensor]] | None = None
+    batch: int = 64
     lr: float = 3e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    decay: float = 0.999
+
+    def settings(self) -> dict[str, inspect.Parameter]:
+        """What can be set by name: what the model is made with, then how it is trained."""
+        _, *of_model = inspect.signature(self.model).parameters.values()
+        of_training = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=type(default))
+            for name, default in (("batch", self.batch), ("lr", self.lr), ("decay", self.decay), ("seed", 0))
+        ]
+        return {parameter.name: parameter for parameter in (*of_model, *of_training)}
+
+    def make(self, kind: Kind, settings: dict[str, Any]) -> Generative:
+        """The model, with random weights that depend on the seed alone."""
+        names = list(inspect.signature(self.model).parameters)[1:]
+        with torch.random.fork_rng():
+            torch.manual_seed(settings.get("seed", 0))
+            return self.model(kind, **{name: settings[name] for name in names if name in settings})
+
+    def train(
+        self, model: Generative, data: Supply, steps: int, settings: dict[str, Any], **options: Any
+    ) -> Any:
+        """`train` as the recipe has it.  options: further ones of `train`."""
+        draw = data.batches(settings.get("batch", self.batch))
+        adam = partial(Adam, lr=settings.get("lr", self.lr), betas=self.betas)
+        return train(
+            model, lambda generator: self.shown(*draw(generator), generator), steps, optimizer=adam,
+            decay=settings.get("decay", self.decay), seed=settings.get("seed", 0), **options,
+        )  # fmt: skip
 
 
+ADVERSARIAL = {"lr": 1e-3, "betas": (0.5, 0.9), "decay": 0.995}
+GUIDED = {"shown": with_labels, "lr": 2e-3}
 RECIPES = {
-    "digit_autoencoder": Recipe(ConvAutoencoder, lambda: batches(digits()[0]), (10, 1200, 6000)),
-    "digit_vae": Recipe(VAE, lambda: batches(digits()[0], size=128), (10, 1500, 6000)),
-    "digit_ddpm": Recipe(digit_ddpm, lambda: batches(digits()[0]), (10, 1500, 20_000), lr=2e-3),
-    "digit_conditional_ddpm": Recipe(
-        digit_conditional_ddpm, lambda: batches(*digits()), (10, 1500, 20_000), lr=2e-3
+    "linear_autoencoder": Recipe(models.linear_autoencoder, (10, 1200, 6000), remade=rebuilt),
+    "autoencoder": Recipe(models.autoencoder, (10, 1200, 6000), remade=rebuilt),
+    "denoiser": Recipe(models.denoiser, (10, 1200, 6000), with_noise, restored),
+    "vae": Recipe(models.vae, (10, 1500, 6000), batch=128),
+    "bernoulli_vae": Recipe(models.bernoulli_vae, (10, 1500, 6000), black_and_white, batch=128),
+    "conditional_vae": Recipe(models.conditional_vae, (10, 1500, 6000), with_labels),
+    "swap_autoencoder": Recipe(models.swap_autoencoder, (10, 1200, 6000), with_families, swapped),
+    "gan": Recipe(models.gan, (5, 1200, 10_000), **ADVERSARIAL),
+    "minimax_gan": Recipe(models.minimax_gan, (5, 1200, 10_000), **ADVERSARIAL),
+    "wgan": Recipe(models.wgan, (4, 600, 3000), batch=320, **ADVERSARIAL),
+    "wgan_gp": Recipe(models.wgan_gp, (4, 600, 3000), batch=192, **ADVERSARIAL),
+    "conditional_gan": Recipe(models.conditional_gan, (5, 1200, 6000), with_labels, **ADVERSARIAL),
+    "conditional_wgan_gp": Recipe(
+        models.conditional_wgan_gp, (4, 900, 5000), with_labels, batch=128, **ADVERSARIAL
     ),
-    "digit_noisy_classifier": Recipe(
-        digit_noisy_classifier, lambda: batches(*digits()), (10, 600, 3000), lr=2e-3
-    ),
-    "digit_conditional_vae": Recipe(ConditionalVAE, lambda: batches(*digits()), (10, 1500, 6000)),
+    "ddpm": Recipe(models.ddpm, (10, 1500, 20_000), lr=2e-3),
+    "conditional_ddpm": Recipe(models.conditional_ddpm, (10, 1500, 20_000), **GUIDED),
+    "noisy_classifier": Recipe(models.noisy_classifier, (10, 600, 3000), **GUIDED),
 }
+OF_DIGITS = "digit_"  # what the names of the models that `trained` gives start with
 
 
 def trained(name: str) -> Generative:
-    """A model of the course in eval mode, on the CPU: read from the cache, or trained now, within a minute.
+    """A model of digits in eval mode, on the CPU: read from the cache, or trained now, within a minute.
 
-    name: one of RECIPES.  It is trained anew when its recipe, its code, the budget or torch has changed.
-    A file that cannot be read is made anew.  Raises ValueError, listing the names, for any other name.
+    name: "digit_" and the name of a recipe.  It is trained anew when its recipe, its code, the budget or
+    torch has changed.  A file that cannot be read is made anew.  Raises ValueError, listing the names, for
+    another name.
     """
-    if name not in RECIPES:
-        raise ValueError(f"name should be one of {', '.join(RECIPES)}; got {name!r}")
-    recipe = RECIPES[name]
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = recipe.model()
-        path = cache_folder() / "models" / f"{name}-{_version(name)}.safetensors"
-        try:
-            return load(path)
-        except ValueError:  # not there, or damaged
-            *_, (_, _, model) = train(model, recipe.data(), budget(*recipe.steps), lr=recipe.lr)
-            save(name, model, path)
+    recipe, about = of_digits(name)
+    path = cache_folder() / "models" / f"{name}-{_version(name)}.safetensors"
+    try:
+        return load(path)
+    except ValueError:  # not there, or damaged
+        model = recipe.make(kind_of(about), {})
+        *_, (_, _, model) = recipe.train(model, supply("digits"), budget(*recipe.steps), {})
+        save(name, model, path)
     return load(path)
 
 
+def of_digits(name: str) -> tuple[Recipe, dict[str, Any]]:
+    """The recipe of a model that `trained` gives, and what a file says about it."""
+    recipe = RECIPES.get(name.removeprefix(OF_DIGITS)) if name.startswith(OF_DIGITS) else None
+    if recipe is None:
+        raise ValueError(f"there is no {name}{nearest(name, named_models())}")
+    kind = Kind("digits", channels=1, size=8, crop=8, classes=10)
+    return recipe, about(name.removeprefix(OF_DIGITS), kind, {})
+
+
+def named_models() -> list[str]:
+    """The names of the models that `trained` gives."""
+    return [OF_DIGITS + name for name in RECIPES]
+
+
+def about(name: str, kind: Kind, settings: dict[str, Any]) -> dict[str, Any]:
+    """What a file says of a model, so that it can be made again: JSON values.
+
+    settings: those that were set; the others are as the recipe has them.
+    """
+    where = {field: getattr(kind, field) for field in ("data", "channels", "size", "crop", "classes")}
+    defaults = {name: parameter.default for name, parameter in RECIPES[name].settings().items()}
+    return {"recipe": name} | where | defaults | settings
+
+
+def kind_of(about: dict[str, Any]) -> Kind:
+    """The images that a model is for, by what its file says."""
+    return Kind(*(about[field] for field in ("data", "channels", "size", "crop", "classes")))
+
+
 def save(name: str, model: Generative, path: str | Path) -> None:
-    """Writes a model's weights and the name of its recipe to a file, whole or not at all."""
-    checkpoint.write(path, {"version": checkpoint.VERSION, "recipe": name}, model.state_dict())
+    """Writes a model of digits and the name of its recipe to a file, whole or not at all.
+
+    name: as for `trained`.  Raises ValueError for another.
+    """
+    header = {"version": checkpoint.VERSION, "settings": of_digits(name)[1]}
+    checkpoint.write(path, header, {f"averaged.{key}": value for key, value in model.state_dict().items()})
 
 
 def load(path: str | Path) -> Generative:
-    """The model that `save` wrote, in eval mode, on the CPU.  Raises ValueError for any other file."""
+    """The model of a file that `save` or `minigen train` wrote: averaged weights, eval mode, on the CPU.
+
+    Raises ValueError for any other file.
+    """
+    return read(path)[0]
+
+
+def read(path: str | Path) -> tuple[Generative, dict[str, Any]]:
+    """The same, and what the file says about it: see `about`."""
     header, state = checkpoint.read(path)
-    recipe = RECIPES.get(header.get("recipe"))
+    found = header.get("settings", {})
+    recipe = RECIPES.get(found.get("recipe"))
     if recipe is None:
         known = f"one of {', '.join(RECIPES)}"
-        raise ValueError(f"{path} should name its recipe, {known}; it names {header.get('recipe')!r}")
-    with torch.random.fork_rng():  # what the weights are before they are read is nobody's business
-        model = recipe.model()
+        raise ValueError(f"{path} should name its recipe, {known}; it names {found.get('recipe')!r}")
     try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(f"{path} does not hold the weights of a {header['recipe']}") from error
-    return model.eval().requires_grad_(False)
+        model = recipe.make(kind_of(found), found)
+        model.load_state_dict(checkpoint.below("averaged.", state))
+    except (LookupError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{path} does not hold the weights of a {found['recipe']}") from error
+    return model.eval().requires_grad_(False), found
 
 
 def fingerprint(name: str) -> str:
-    """A key that changes with a recipe and its model's code, for measurements to say of what they are."""
-    recipe = RECIPES[name]
-    with torch.random.fork_rng():
-        model = recipe.model()
+    """A key that changes with a recipe and its model's code, for measurements to say of what they are.
+
+    name: as for `trained`.
+    """
+    recipe, found = of_digits(name)
+    model = recipe.make(kind_of(found), {})
     code = inspect.getsource(recipe.model) + inspect.getsource(type(model)) + repr(model)
-    return hashlib.sha256(f"{code} {recipe.steps} {recipe.lr}".encode()).hexdigest()[:12]
+    return hashlib.sha256(f"{code} {recipe} {found}".encode()).hexdigest()[:12]
 
 
 def _version(name: str) -> str:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 from tqdm import tqdm
 
-from minigen import core
+from minigen import core, processes
 from minigen.checkpoint import Run
 from minigen.core import Generative
 
@@ -32,6 +33,7 @@ def train(
     device: torch.device | str | None = None,
     checkpoint: str | Path | None = None,
     every: int = 100,
+    about: dict[str, Any] | None = None,
     progress: bool = True,
 ) -> Iterator[tuple[int, dict[str, float], Generative]]:
     """Trains a model in place, and yields (step, losses, averaged) after each step.
@@ -40,8 +42,9 @@ def train(
     generator it is given, a CPU one.  lr: learning rate of Adam, 1e-3 unless given.  optimizer: makes another
     optimizer of a list of parameters, once for each player.  decay: of the moving average of the weights, in
     [0, 1).  device: core.device() unless given.  checkpoint: a file to resume from when it exists, written
-    after every `every` steps and after the last.  progress: a bar on stdout where someone looks at it, which
-    is in a terminal and in Jupyter.
+    after every `every` steps and after the last.  about: JSON values by name, which are written there, and in
+    which a run must agree with the file that it resumes from.  progress: a bar on stdout where someone looks
+    at it, which is in a terminal and in Jupyter.
 
     step: from 1.  losses: {"loss": the sum, and each named term}; with several players {"critic": the sum,
     "critic.penalty": each named term, …}, the latest of each.  averaged: the model with averaged weights, of
@@ -50,6 +53,7 @@ def train(
 
     What is random in a step depends on (seed, step) alone, and the caller's random stream is left as it was:
     on one CPU, with the same number of threads, the same seed gives the same bits, resumed or not.
+    Within `processes.together`, several processes share each batch, and the first one writes the file.
     Raises ValueError for an argument, a loss or a checkpoint that cannot be used; FloatingPointError, before
     it reaches the weights, for a loss or a gradient that is not finite.
     Source of seeding by step: Karras et al. 2022, Elucidating the Design Space of Diffusion-Based Generative
@@ -68,19 +72,23 @@ def train(
     averaged = copy.deepcopy(model).eval().requires_grad_(False)
     make = optimizer or (lambda parameters: Adam(parameters, lr=1e-3 if lr is None else lr))
     optimizers = {player: make(list(module.parameters())) for player, module in model.players().items()}
-    run = Run(model, averaged, optimizers, {"seed": seed, "decay": decay})
+    run = Run(model, averaged, optimizers, (about or {}) | {"seed": seed, "decay": decay})
 
-    done = 0
+    done, first = 0, processes.rank() == 0
     if checkpoint is not None and Path(checkpoint).exists():
         done, losses = run.load(checkpoint)
+    processes.agree("the step that a run resumes from", done)
+    if done:
         yield done, losses, averaged
-    with progress_bar(progress, done, steps) as bar:
+    with progress_bar(progress and first, done, steps) as bar:
         for step in range(done + 1, steps + 1):
             with seeded(seed, step, device) as generator:
-                losses = move_players(step, model, optimizers, to_device(batches(generator), device))
+                batch = processes.share(to_device(batches(generator), device))
+                with processes.SharedDraws():
+                    losses = move_players(step, model, optimizers, batch)
             # while it is young the average spans a tenth of its age, or a short run would average its start
             update_average(averaged, model, min(decay, (1 + step) / (10 + step)))
-            if checkpoint is not None and (step % every == 0 or step == steps):
+            if checkpoint is not None and first and (step % every == 0 or step == steps):
                 run.save(checkpoint, step, losses)
             bar.set_postfix(losses, refresh=False)
             bar.update()
@@ -121,7 +129,9 @@ def descend(what: str, loss: Tensor | dict[str, Tensor], optimizer: Optimizer) -
     if not gradients:
         raise ValueError(f"{what} does not depend on this player's parameters: is something detached?")
 
+    processes.average(gradients)
     values = {"loss": total.item()} | {name: term.item() for name, term in terms.items()}
+    values = processes.averaged(values, total.device)
     if bad := [f"{name} = {value}" for name, value in values.items() if not math.isfinite(value)]:
         raise FloatingPointError(f"{what} is not finite ({', '.join(bad)}); its step was not taken")
     if not torch.stack([g.sum(dtype=torch.float32) for g in gradients]).sum().isfinite():

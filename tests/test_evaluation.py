@@ -128,7 +128,7 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(tmp_path):
 
 def test_what_is_not_there_is_refused_with_what_there_is(tmp_path):
     assert "there is no digts, did you mean digits?" in refusal("digts", "digits")
-    assert "wanted: a folder of images, a checkpoint, or one of digits" in refusal("digits", "nowhere")
+    assert "a folder of images and a checkpoint will do too" in refusal("digits", "nowhere")
     assert "split should be one of train, test, all; got 'tset'" in refusal("digits:tset", "digits")
     (tmp_path / "empty").mkdir()
     assert "has no images" in refusal(tmp_path / "empty", "digits")

@@ -1,21 +1,94 @@
-"""Models that several lessons need: trained once, then read from the cache."""
+"""The recipes: every model, on every kind of image; those that lessons need, trained once and then read."""
 
 import pytest
 import torch
 
+import minigen
 from minigen import checkpoint, recipes
-from minigen.data import batches
+from minigen.core import Generative
+from minigen.data.named import DATASETS, supply
+from minigen.drawing import draw
 from minigen.features import Classifier
-from minigen.recipes import Recipe, trained
+from minigen.recipes import RECIPES, Kind, Recipe, about, load, trained, with_labels
+
+KINDS = {"digits": 8, "shapes:16": 16, "mnist": 32, "cifar10": 32}
+
+
+def of_noise(channels, size):
+    """A function that stands in for a data set that would have to be fetched."""
+    x = torch.rand(60, channels, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    return lambda split="train": (x, torch.arange(60) % 10)
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch, tmp_path):
-    """A recipe of three steps on noise, and an empty cache."""
-    x, labels = torch.rand(40, 1, 8, 8) * 2 - 1, torch.randint(10, (40,))
-    recipe = Recipe(lambda: Classifier(width=4), lambda: batches(x, labels), steps=(3, 3, 3))
-    monkeypatch.setattr(recipes, "RECIPES", {"small": recipe})
+    """A recipe of three steps beside the others, an empty cache, and no download."""
+    recipe = Recipe(lambda kind: Classifier(width=4), (3, 3, 3), with_labels)
+    monkeypatch.setitem(RECIPES, "small", recipe)
     monkeypatch.setenv("MINIGEN_DATA", str(tmp_path))
+    monkeypatch.setitem(DATASETS, "mnist", of_noise(1, 28))
+    monkeypatch.setitem(DATASETS, "cifar10", of_noise(3, 32))
+
+
+def kind_of(source):
+    return Kind(source.name, source.channels, source.size, source.crop, source.classes, source.mean)
+
+
+@pytest.mark.parametrize("data", KINDS)
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_learns_from_every_kind_of_image_and_its_file_makes_the_model_again(
+    name, data, tmp_path
+):
+    recipe, source, path = RECIPES[name], supply(data), tmp_path / "run.safetensors"
+    settings = (
+        {"batch": 2 * RECIPES[name].settings()["critic_steps"].default} if "gan" in name else {"batch": 2}
+    )
+    said = about(name, kind_of(source), settings)
+    model = recipe.make(kind_of(source), settings)
+    *_, (step, losses, averaged) = recipe.train(
+        model, source, 2, settings, checkpoint=path, about=said, progress=False
+    )
+    assert step == 2 and all(value == value for value in losses.values())
+    again = load(path)
+    assert type(again) is type(model)
+    assert torch.equal(weights(again), weights(averaged))
+    if type(again).sample is not Generative.sample:
+        images = draw(again, 3, steps=2 if "ddpm" in name else None)
+        assert images.shape == (3, source.channels, KINDS[data], KINDS[data])
+        assert images.min() >= -1 and images.max() <= 1
+    elif recipe.remade is not None:
+        batch = recipe.shown(*source.batches(4)(torch.Generator()), torch.Generator())
+        before, after = recipe.remade(again, batch)
+        assert before.shape == after.shape == (4, source.channels, KINDS[data], KINDS[data])
+
+
+def test_every_model_of_the_course_has_a_recipe():
+    def below(cls):
+        return {cls}.union(*(below(c) for c in cls.__subclasses__()))
+
+    kind = kind_of(supply("digits"))
+    made = {type(recipe.make(kind, {})) for recipe in RECIPES.values()}
+    judges = {
+        "Classifier",
+        "DigitFeatures",
+        "FactorClassifier",
+        "ShapeFeatures",
+    }  # `minigen.train_features` trains them
+    models = {c for c in below(Generative) - {Generative} if c.__module__.startswith(minigen.__name__ + ".")}
+    assert {c.__name__ for c in models - made} <= judges
+
+
+def test_a_setting_is_named_like_nothing_else_in_a_file():
+    taken = {"recipe", "data", "channels", "size", "crop", "classes", "players"}
+    assert not taken & {name for recipe in RECIPES.values() for name in recipe.settings()}
+
+
+def test_settings_change_the_model_and_its_training():
+    recipe, kind = RECIPES["vae"], kind_of(supply("digits"))
+    assert recipe.make(kind, {"latent": 3, "beta": 2.0}).beta == 2.0
+    assert recipe.make(kind, {"latent": 3}).latent == 3
+    a, b = (weights(recipe.make(kind, {"seed": seed})) for seed in (0, 1))
+    assert not torch.equal(a, b)
 
 
 def weights(model):
@@ -28,74 +101,83 @@ def the_file(tmp_path):
 
 
 def test_a_second_call_reads_what_the_first_has_trained(monkeypatch):
-    first = trained("small")
+    first = trained("digit_small")
     monkeypatch.setattr(recipes, "train", lambda *args, **kwargs: pytest.fail("trained again"))
-    assert torch.equal(weights(first), weights(trained("small")))
+    assert torch.equal(weights(first), weights(trained("digit_small")))
 
 
 def test_the_weights_are_those_of_the_recipe_whatever_the_callers_random_state(tmp_path):
     torch.manual_seed(1)
-    first = weights(trained("small"))
+    first = weights(trained("digit_small"))
     the_file(tmp_path).unlink()
     torch.manual_seed(2)
     before = torch.get_rng_state()
-    assert torch.equal(first, weights(trained("small")))
+    assert torch.equal(first, weights(trained("digit_small")))
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_the_model_is_ready_to_judge():
-    model = trained("small")
+    model = trained("digit_small")
     assert not model.training and not any(p.requires_grad for p in model.parameters())
     assert {p.device.type for p in model.parameters()} == {"cpu"}
 
 
 def test_a_changed_recipe_is_trained_anew(monkeypatch):
-    first = weights(trained("small"))
-    old = recipes.RECIPES["small"]
-    monkeypatch.setitem(recipes.RECIPES, "small", Recipe(old.model, old.data, steps=(5, 5, 5)))
-    assert not torch.equal(first, weights(trained("small")))
+    first = weights(trained("digit_small"))
+    old = RECIPES["small"]
+    monkeypatch.setitem(RECIPES, "small", Recipe(old.model, (5, 5, 5), with_labels))
+    assert not torch.equal(first, weights(trained("digit_small")))
 
 
 def test_a_recipe_whose_code_has_changed_is_another_one(monkeypatch):
-    first, old = recipes.fingerprint("small"), recipes.RECIPES["small"]
+    first, old = recipes.fingerprint("digit_small"), RECIPES["small"]
 
-    def model():
+    def model(kind):
         return Classifier(width=4)
 
-    monkeypatch.setitem(recipes.RECIPES, "small", Recipe(model, old.data, old.steps))
-    assert recipes.fingerprint("small") != first
+    monkeypatch.setitem(RECIPES, "small", Recipe(model, old.steps, with_labels))
+    assert recipes.fingerprint("digit_small") != first
 
 
 @pytest.mark.parametrize("content", [b"", b"not a file of weights", bytes(100)])
 def test_a_damaged_file_is_replaced(tmp_path, content):
-    first = weights(trained("small"))
+    first = weights(trained("digit_small"))
     the_file(tmp_path).write_bytes(content)
-    assert torch.equal(first, weights(trained("small")))
+    assert torch.equal(first, weights(trained("digit_small")))
     assert the_file(tmp_path).stat().st_size > 1000
 
 
 def test_a_saved_model_is_made_again_from_its_file_alone(tmp_path):
-    model = recipes.RECIPES["small"].model()
-    recipes.save("small", model, tmp_path / "mine.safetensors")
+    model = RECIPES["small"].model(None)
+    recipes.save("digit_small", model, tmp_path / "mine.safetensors")
     assert torch.equal(weights(model), weights(recipes.load(tmp_path / "mine.safetensors")))
 
 
-def test_a_file_that_is_no_model_is_refused_in_a_sentence(tmp_path, monkeypatch):
+def test_a_file_that_is_no_model_is_refused_in_a_sentence(tmp_path):
     path = tmp_path / "a.safetensors"
-    checkpoint.write(path, {"version": 1, "recipe": "big"}, {"x": torch.zeros(1)})
-    with pytest.raises(ValueError, match="should name its recipe, one of small; it names 'big'"):
-        recipes.load(path)
-    checkpoint.write(path, {"version": 1}, {"x": torch.zeros(1)})
-    with pytest.raises(ValueError, match="it names None"):
-        recipes.load(path)
-    checkpoint.write(path, {"version": 1, "recipe": "small"}, {"x": torch.zeros(1)})
-    with pytest.raises(ValueError, match=r"a\.safetensors does not hold the weights of a small"):
+    said = about("vae", kind_of(supply("digits")), {})
+    for settings, why in (
+        (said | {"recipe": "big"}, "should name its recipe, one of .*vae.*; it names 'big'"),
+        ({}, "it names None"),
+        (said, r"a\.safetensors does not hold the weights of a vae"),
+        ({"recipe": "vae"}, r"a\.safetensors does not hold the weights of a vae"),
+        (said | {"latent": "many"}, r"a\.safetensors does not hold the weights of a vae"),
+    ):
+        checkpoint.write(path, {"version": 1, "settings": settings}, {"averaged.x": torch.zeros(1)})
+        with pytest.raises(ValueError, match=why):
+            recipes.load(path)
+    checkpoint.write(path, {"version": 99, "settings": said}, {"averaged.x": torch.zeros(1)})
+    with pytest.raises(ValueError, match=r"has format 99, this minigen reads up to 1 \(update minigen\)"):
         recipes.load(path)
     path.write_bytes(b"not a checkpoint")
     with pytest.raises(ValueError, match="is damaged, or not a checkpoint"):
         recipes.load(path)
 
 
-def test_an_unknown_name_is_told_the_known_ones():
-    with pytest.raises(ValueError, match="name should be one of small; got 'big'"):
-        trained("big")
+def test_an_unknown_name_is_told_the_nearest_and_the_known_ones():
+    with pytest.raises(ValueError, match="there is no digit_vea, did you mean digit_vae"):
+        trained("digit_vea")
+    with pytest.raises(
+        ValueError, match=r"there is no vae, did you mean .*there is: digit_linear_autoencoder"
+    ):
+        trained("vae")

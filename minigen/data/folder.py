@@ -1,4 +1,4 @@
-"""Pictures from a folder: every image file in it and below it, all of one size."""
+"""Pictures in files: every image file in a folder and below it, all of one size; and pictures written."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from minigen.images import from_levels
+from minigen.core import replacing
+from minigen.images import from_levels, to_bytes
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 GREY = {"1", "L", "LA"}  # Pillow's names: black and white, grey, grey with opacity
@@ -53,6 +54,13 @@ def read_images(files: list[Path], size: int = 200) -> Iterator[Tensor]:
     for start in range(0, len(files), size):
         pictures = [_read(file) for file in files[start : start + size]]
         yield from_levels(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2))
+
+
+def write_image(path: str | Path, image: Tensor) -> None:
+    """Writes one image (1 or 3, H, W) in [-1, 1] as a PNG file, whole or not at all."""
+    pixels = to_bytes(image).permute(1, 2, 0).cpu().numpy()
+    with replacing(path) as temporary:
+        Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels).save(temporary, "png")
 
 
 def in_words(shape: tuple[int, int, int]) -> str:

@@ -1,12 +1,20 @@
 """Choosing rows of a data set: those of a split, then those of one training batch."""
 
-from collections.abc import Callable, Mapping
+import difflib
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 T = TypeVar("T")
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The end of a sentence about a name that is not there: the one that may be meant, then all."""
+    names = list(names)
+    meant = "".join(f", did you mean {n}?" for n in difflib.get_close_matches(name, names, 1, 0.5))
+    return f"{meant} (there is: {', '.join(names)})"
 
 
 def choose_split(split: str, splits: Mapping[str, T]) -> T:

@@ -1,0 +1,5 @@
+"""`python -m minigen` is `minigen`: torchrun wants a module."""
+
+from minigen.cli import main
+
+main()

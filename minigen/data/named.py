@@ -1,0 +1,70 @@
+"""The data sets by their names, as training wants them: batches without end, of a size that halves well."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from minigen.data.classics import cifar10, fashion_mnist, mnist
+from minigen.data.digits import digits
+from minigen.data.rows import batches, nearest
+from minigen.data.shapes import SHAPES, draw, random_factors, shapes
+
+DATASETS = {"digits": digits, "mnist": mnist, "fashion_mnist": fashion_mnist, "cifar10": cifar10}
+ENDLESS = 1  # the sequence of shapes that is for training; those of `shapes` itself are for tests
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Supply:
+    """A data set for training.
+
+    name: as it was asked for.  channels, size: of its images, size a power of two.  crop: height and width
+    without the dark frame that brought them to that size.  classes: how many.  mean: (C, size, size), of its
+    images.  batches: from the number of images in a batch to what draws one, as `data.batches`.
+    """
+
+    name: str
+    channels: int
+    size: int
+    crop: int
+    classes: int
+    mean: Tensor
+    batches: Callable[[int], Callable[[torch.Generator], Batch]]
+
+
+def supply(name: str) -> Supply:
+    """A data set by its name, fetched when it is not here yet.
+
+    name: digits, mnist, fashion_mnist or cifar10; or shapes, of which "shapes:16" is another size: pictures
+    without end, none twice, whose class is their shape.
+    Raises ValueError for another name, and DownloadError as `fetch` does.
+    """
+    start, _, rest = name.partition(":")
+    if start == "shapes" and (not rest or rest.isdecimal()):
+        return _shapes(name, int(rest or 32))
+    if name not in DATASETS:
+        raise ValueError(f"there is no data set {name}{nearest(name, [*DATASETS, 'shapes'])}")
+    images, labels = DATASETS[name]("train")
+    crop = images.shape[-1]
+    size = 2 ** (crop - 1).bit_length()
+    x = F.pad(images, [(size - crop) // 2] * 4, value=-1)
+    about = (name, x.shape[1], size, crop, int(labels.max()) + 1, x.mean(0))
+    return Supply(*about, lambda n: batches(x, labels, n))
+
+
+def _shapes(name: str, size: int) -> Supply:
+    """Shapes of size × size pixels, drawn when they are needed."""
+    if size < 8 or size & (size - 1):
+        raise ValueError(f"shapes should have a size that is a power of two, at least 8; got {size}")
+
+    def of(n: int) -> Callable[[torch.Generator], Batch]:
+        def draw_batch(generator: torch.Generator) -> Batch:
+            factors = random_factors(n, ENDLESS, int(torch.randint(2**31, (), generator=generator)))
+            return draw(factors, size), factors.shape
+
+        return draw_batch
+
+    return Supply(name, 3, size, size, len(SHAPES), shapes(1000, size, ENDLESS)[0].mean(0), of)

@@ -1,0 +1,187 @@
+"""Pictures out of any model: drawn a few hundred at a time, and laid out on a sheet."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from minigen import recipes
+from minigen.core import Generative, device
+from minigen.data.folder import write_image
+from minigen.data.rows import nearest
+from minigen.ddpm import DDPM, ConditionalDDPM
+from minigen.images import tile
+from minigen.samplers import few_steps
+
+RUN = "run.safetensors"  # in a run's folder: all that it needs to go on, and all that drawing needs
+BATCH = 250  # pictures that are drawn at once
+STEPS = 20  # of a diffusion model, of the second order with fresh noise: see lesson 53
+SEEN = 32  # pixels that a picture on a sheet has at least, to be seen
+Draw = Callable[[int, Tensor | None], Tensor]  # how many, and labels (n,) or None, to images (n, C, H, W)
+
+
+def find_model(name: str) -> tuple[Generative, int]:
+    """A model, and the height and width of its pictures without the frame that some data sets are given.
+
+    name: of a checkpoint, of the folder of a run, or of a model of digits that is trained now unless it is in
+    the cache, such as "digit_vae".
+    Raises ValueError, with the nearest name, for another, and for a file that is none.
+    """
+    path = Path(name) / RUN if Path(name).is_dir() else Path(name)
+    if path.is_file():
+        model, found = recipes.read(path)
+        return model.to(device()), found["crop"]
+    if Path(name).is_dir():
+        raise ValueError(f"the folder {name} has no {RUN}, so it is not that of a run")
+    recipe_names = recipes.named_models()
+    if name not in recipe_names:
+        raise ValueError(f"there is no checkpoint {name}{nearest(name, recipe_names)}")
+    return recipes.trained(name).to(device()), recipes.of_digits(name)[1]["crop"]
+
+
+def middle(images: Tensor, side: int) -> Tensor:
+    """The middle of images (N, C, H, W), without a frame: (N, C, side, side)."""
+    edge = (images.shape[-1] - side) // 2
+    return images[..., edge : edge + side, edge : edge + side]
+
+
+def draw(
+    model: Generative,
+    n: int,
+    seed: int = 0,
+    labels: Sequence[int] | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+    progress: bool = False,
+) -> Tensor:
+    """n images (n, C, H, W) in [-1, 1] of a model, on the CPU; the caller's random stream stays as it was.
+
+    labels: classes to ask for, one after the other and again from the start; all of them unless given, for a
+    model that is told what to draw.  steps: of a diffusion model, STEPS unless given, at most all of its
+    chain.  guidance: w, for a diffusion model that is told what to draw; 1 unless given, and 1 is without.
+    progress: a bar on stderr where someone looks at it.  The same seed gives the same images on one device.
+    Raises ValueError for what this model cannot be asked for.
+    """
+    where = next(model.parameters()).device
+    classes = _classes(model, labels)
+    one = _how(model, steps, guidance)
+    parts = []
+    with torch.random.fork_rng(), tqdm(total=n, unit=" pictures", disable=None if progress else True) as bar:
+        torch.manual_seed(seed)
+        for start in range(0, n, BATCH):
+            rows = torch.arange(start, min(start + BATCH, n))
+            told = None if classes is None else classes[rows % len(classes)].to(where)
+            with torch.no_grad():
+                parts.append(one(len(rows), told).cpu())
+            bar.update(len(rows))
+    return torch.cat(parts)
+
+
+def _classes(model: Generative, labels: Sequence[int] | None) -> Tensor | None:
+    """The labels to ask a model for, in turn."""
+    if model.classes is None:
+        if labels is not None:
+            raise ValueError(f"labels are for a model that is told what to draw; this is a {_name(model)}")
+        return None
+    chosen = list(range(model.classes)) if labels is None else list(labels)
+    if not chosen or min(chosen) < 0 or max(chosen) >= model.classes:
+        raise ValueError(f"labels should be whole numbers from 0 to {model.classes - 1}; got {chosen}")
+    return torch.tensor(chosen)
+
+
+def _how(model: Generative, steps: int | None, guidance: float | None) -> Draw:
+    """The function that draws from a model."""
+    if guidance is not None and not isinstance(model, ConditionalDDPM):
+        raise ValueError(f"guidance is for a diffusion model with classes; this is a {_name(model)}")
+    if isinstance(model, DDPM | ConditionalDDPM):
+        w = 1.0 if guidance is None else guidance
+        return lambda n, labels: _diffuse(model, n, labels, steps or STEPS, w)
+    if steps is not None:
+        raise ValueError(f"steps are for a diffusion model; a {_name(model)} draws in one")
+    return model.sample
+
+
+def _diffuse(
+    model: DDPM | ConditionalDDPM, n: int, labels: Tensor | None, steps: int, guidance: float
+) -> Tensor:
+    """n images of a diffusion model, in few steps."""
+    predict = model.predict if labels is None else model.guided(labels, guidance)
+    where = next(model.parameters()).device
+
+    def noise(t: int) -> Tensor:
+        return torch.randn(n, *model.shape, device=where)
+
+    x = few_steps(
+        predict, noise(0), model.schedule.alpha_bar, steps, 1.0, noise, second_order=True, clip=True
+    )
+    return x.clamp(-1, 1)
+
+
+def sheet(images: Tensor, columns: int = 8) -> Tensor:
+    """Images (N, C, H, W) side by side, with a grey line between them, as one image (C, rows, columns).
+
+    Small ones are enlarged by a whole number, each pixel to a sharp square.
+    """
+    times = -(-SEEN // images.shape[-1])
+    large = images.repeat_interleave(times, 2).repeat_interleave(times, 3)
+    return F.pad(tile(F.pad(large, (0, 2, 0, 2), value=0.0), columns), (2, 0, 2, 0), value=0.0)
+
+
+def sample(
+    name: str,
+    out: Path,
+    n: int = 64,
+    labels: str | None = None,
+    guidance: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    force: bool = False,
+) -> str:
+    """`minigen sample`: draws from the model of that name, writes to `out`, and says what it wrote.
+
+    labels: whole numbers with commas between them.  The rest as for `find_model`, `draw` and `write`.
+    """
+    try:
+        asked = None if labels is None else [int(label) for label in labels.split(",")]
+    except ValueError:
+        raise ValueError(f"labels should be whole numbers, as in 3,7; got {labels!r}") from None
+    check_free(out, force)
+    model, side = find_model(name)
+    try:
+        images = draw(model, n, seed, asked, steps, guidance, progress=True)
+    except NotImplementedError as error:
+        raise ValueError(f"{name} draws nothing: {error}") from error
+    return write(middle(images, side), out, force)
+
+
+def write(images: Tensor, out: Path, force: bool = False) -> str:
+    """Writes images (N, C, H, W): on one sheet if `out` ends in .png, else each in a file of its own there.
+
+    force: whether what is there may be replaced.  Returns what it wrote, in words.
+    Raises ValueError for another ending, and, with nothing written, when something is there.
+    """
+    check_free(out, force)
+    if out.suffix:
+        write_image(out, sheet(images))
+        return f"{out}: {len(images):,} pictures on a sheet"
+    for i, image in enumerate(images):
+        write_image(out / f"{i:06}.png", image)
+    return f"{out}/: {len(images):,} pictures"
+
+
+def check_free(out: Path, force: bool) -> None:
+    """Raises a ValueError for a path that pictures cannot be written to, or that is taken, unless force."""
+    if out.suffix not in ("", ".png"):
+        raise ValueError(f"--out should be FILE.png, for a sheet, or a folder, for single files; got {out}")
+    if out.is_dir() == bool(out.suffix) and out.exists():
+        raise ValueError(f"--out should be {'a file' if out.suffix else 'a folder'}; {out} is not")
+    taken = any(out.iterdir()) if out.is_dir() else out.exists()
+    if taken and not force:
+        raise ValueError(f"{out} is already there; --force replaces it, or give another --out")
+
+
+def _name(model: Generative) -> str:
+    return type(model).__name__

@@ -1,0 +1,173 @@
+"""How each model of the course is made for images of any kind: what comes after `kind` are its settings."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from minigen.autoencoder import ConvAutoencoder, LinearAutoencoder
+from minigen.ddpm import DDPM, ConditionalDDPM
+from minigen.denoising import Restorer, hourglass
+from minigen.diffusion import Schedule, cosine_betas, linear_betas
+from minigen.gan import (
+    GAN,
+    WGAN,
+    WGANGP,
+    ConditionalGenerator,
+    MinimaxGAN,
+    ProjectionCritic,
+    image_critic,
+    image_generator,
+)
+from minigen.guidance import NoisyClassifier
+from minigen.latent_space import ConditionalVAE, SwapAutoencoder
+from minigen.unet import LabelledUNet, UNet
+from minigen.vae import VAE, BernoulliVAE
+
+CHAINS = {"cosine": cosine_betas, "linear": linear_betas}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Which images a model is for.
+
+    data: the name of the data set.  channels, size: of the images.  crop: height and width of what it draws,
+    without the frame that brought them to that size.  classes: how many.  mean: (C, size, size), of the
+    images; for a model that is read from a file, which has its own, any.
+    """
+
+    data: str
+    channels: int
+    size: int
+    crop: int
+    classes: int
+    mean: Tensor | None = None
+
+
+def linear_autoencoder(kind: Kind, latent: int = 8) -> LinearAutoencoder:
+    """Two matrices, which find the principal components; lesson 10."""
+    mean = torch.zeros(kind.channels, kind.size, kind.size) if kind.mean is None else kind.mean
+    return LinearAutoencoder(mean, latent)
+
+
+def autoencoder(kind: Kind, latent: int = 8, width: int = 16) -> ConvAutoencoder:
+    """A convolutional autoencoder; lesson 10."""
+    return ConvAutoencoder(latent, width, kind.channels, kind.size)
+
+
+def denoiser(kind: Kind, width: int = 16) -> Restorer:
+    """A network that takes noise out of pictures; lesson 11."""
+    return Restorer(hourglass(kind.channels, kind.channels, width))
+
+
+def vae(kind: Kind, latent: int = 8, width: int = 16, beta: float = 1.0) -> VAE:
+    """A variational autoencoder; lesson 13."""
+    return VAE(kind.channels, kind.size, latent, width, beta)
+
+
+def bernoulli_vae(kind: Kind, latent: int = 8, width: int = 16, beta: float = 1.0) -> BernoulliVAE:
+    """A VAE of black and white pictures: what is brighter than the middle is white; lesson 13."""
+    return BernoulliVAE(kind.channels, kind.size, latent, width, beta)
+
+
+def conditional_vae(kind: Kind, latent: int = 8, width: int = 16) -> ConditionalVAE:
+    """A VAE that is told the class; lesson 14."""
+    return ConditionalVAE(kind.classes, kind.channels, kind.size, latent, width)
+
+
+def swap_autoencoder(kind: Kind, latent: int = 8, width: int = 16) -> SwapAutoencoder:
+    """One encoder and two decoders, for the even and the odd classes; lesson 14."""
+    return SwapAutoencoder(kind.channels, kind.size, latent, width)
+
+
+def gan(kind: Kind, latent: int = 16, width: int = 16, critic_steps: int = 1) -> GAN:
+    """A generator and a critic; lesson 30."""
+    return game(GAN, kind, latent, width, critic_steps)
+
+
+def minimax_gan(kind: Kind, latent: int = 16, width: int = 16, critic_steps: int = 1) -> MinimaxGAN:
+    """The same, where one gains what the other loses; lesson 30."""
+    return game(MinimaxGAN, kind, latent, width, critic_steps)
+
+
+def wgan(kind: Kind, latent: int = 16, width: int = 16, critic_steps: int = 5) -> WGAN:
+    """A critic that estimates a distance, with clipped weights; lesson 31."""
+    return game(WGAN, kind, latent, width, critic_steps)
+
+
+def wgan_gp(kind: Kind, latent: int = 16, width: int = 16, critic_steps: int = 3) -> WGANGP:
+    """The same with a gradient penalty; lesson 31."""
+    return game(WGANGP, kind, latent, width, critic_steps)
+
+
+def conditional_gan(kind: Kind, latent: int = 16, width: int = 16, critic_steps: int = 1) -> GAN:
+    """A generator and a critic that are both told the class; lesson 32."""
+    return told_game(GAN, kind, latent, width, critic_steps)
+
+
+def conditional_wgan_gp(kind: Kind, latent: int = 16, width: int = 16, critic_steps: int = 2) -> WGANGP:
+    """The same, with a gradient penalty; lesson 32."""
+    return told_game(WGANGP, kind, latent, width, critic_steps)
+
+
+def game(of: type[GAN], kind: Kind, latent: int, width: int, critic_steps: int) -> GAN:
+    """Two convolutional players."""
+    image = (kind.channels, kind.size, width)
+    return of(image_generator(latent, *image), image_critic(*image), latent, critic_steps)
+
+
+def told_game(of: type[GAN], kind: Kind, latent: int, width: int, critic_steps: int) -> GAN:
+    """Two convolutional players that are told the class."""
+    image = (kind.channels, kind.size, width)
+    players = ConditionalGenerator(kind.classes, latent, *image), ProjectionCritic(kind.classes, *image)
+    model = of(*players, latent, critic_steps)
+    model.classes = kind.classes
+    return model
+
+
+def ddpm(
+    kind: Kind,
+    width: int = 32,
+    multiples: tuple[int, ...] = (1, 2),
+    schedule: Literal["cosine", "linear"] = "cosine",
+    target: Literal["noise", "data", "velocity"] = "noise",
+) -> DDPM:
+    """A diffusion model; lesson 51."""
+    check_unet(kind, width, multiples)
+    shape = (kind.channels, kind.size, kind.size)
+    return DDPM(UNet(kind.channels, width, multiples), Schedule(CHAINS[schedule]()), shape, target)
+
+
+def conditional_ddpm(
+    kind: Kind,
+    width: int = 32,
+    multiples: tuple[int, ...] = (1, 2),
+    schedule: Literal["cosine", "linear"] = "cosine",
+    target: Literal["noise", "data", "velocity"] = "noise",
+    dropped: float = 0.1,
+) -> ConditionalDDPM:
+    """A diffusion model that is told the class, or that there is none, and can be guided; lesson 55."""
+    check_unet(kind, width, multiples)
+    network, shape = LabelledUNet(kind.classes, kind.channels, width, multiples), (kind.channels, kind.size)
+    model = ConditionalDDPM(network, Schedule(CHAINS[schedule]()), (*shape, kind.size), target, dropped)
+    model.classes = kind.classes
+    return model
+
+
+def noisy_classifier(
+    kind: Kind, width: int = 32, schedule: Literal["cosine", "linear"] = "cosine"
+) -> NoisyClassifier:
+    """Names the class of a picture in any noise of a chain; lesson 54."""
+    check_unet(kind, width, (1, 2))
+    return NoisyClassifier(Schedule(CHAINS[schedule]()), kind.classes, kind.channels, kind.size, width)
+
+
+def check_unet(kind: Kind, width: int, multiples: tuple[int, ...]) -> None:
+    """Raises a ValueError for settings that no U-Net can have on such images."""
+    if width % 8 or width <= 8:
+        raise ValueError(f"width should be a multiple of 8 above 8; got {width}")
+    if not 1 <= len(multiples) < kind.size.bit_length() or min(multiples) < 1:
+        most = kind.size.bit_length() - 1
+        wanted = f"1 to {most} whole numbers from 1, one for each time that {kind.size} pixels are halved"
+        raise ValueError(f"multiples should be {wanted}; got {multiples}")

@@ -1,0 +1,45 @@
+"""What each process of tests/test_processes.py runs: `torchrun … several.py FILE` writes the losses there."""
+
+import json
+import sys
+
+import torch
+
+from minigen import processes
+from minigen.data.named import supply
+from minigen.recipes import RECIPES, Kind
+
+STEPS, BATCH = 3, 24  # a multiple of the critics' turns and of the processes
+NAMES = ("autoencoder", "vae", "conditional_vae", "wgan_gp", "conditional_gan", "ddpm", "conditional_ddpm")
+
+
+def losses(name, device="cpu"):
+    """Those of the first steps of a recipe, and a number that every weight has a part in."""
+    source = supply("digits")
+    kind = Kind(source.name, source.channels, source.size, source.crop, source.classes, source.mean)
+    settings = {"batch": BATCH, "width": 16}
+    recipe = RECIPES[name]
+    model = recipe.make(kind, settings)
+    run = list(recipe.train(model, source, STEPS, settings, device=device, progress=False))
+    weights = torch.cat([p.detach().flatten() for p in model.parameters()])
+    return [found for _, found, _ in run], weights.double().abs().sum().item()
+
+
+def odd_batch():
+    """What is said of a batch that two processes cannot share."""
+    source, recipe = supply("digits"), RECIPES["autoencoder"]
+    model = recipe.make(Kind("digits", 1, 8, 8, 10), {})
+    try:
+        list(recipe.train(model, source, 1, {"batch": 3}, device="cpu", progress=False))
+    except ValueError as error:
+        return str(error)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    with processes.together("cpu") as device:
+        found = {name: losses(name, device) for name in NAMES}
+        found |= {"processes": processes.count(), "odd": odd_batch()}
+        if processes.rank() == 0:
+            with open(sys.argv[1], "w") as file:
+                json.dump(found, file)
