@@ -229,7 +229,8 @@ def fingerprint(name: str) -> str:
     recipe, found = of_digits(name)
     model = recipe.make(kind_of(found), {})
     code = inspect.getsource(recipe.model) + inspect.getsource(type(model)) + repr(model)
-    return hashlib.sha256(f"{code} {recipe} {found}".encode()).hexdigest()[:12]
+    training = (recipe.shown.__name__, recipe.steps, recipe.batch, recipe.lr, recipe.betas, recipe.decay)
+    return hashlib.sha256(f"{code} {training} {found}".encode()).hexdigest()[:12]
 
 
 def _version(name: str) -> str:

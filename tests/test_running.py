@@ -1,0 +1,156 @@
+"""`minigen train`: what it prints, what it keeps, and what it refuses."""
+
+import json
+import re
+
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from minigen import checkpoint, running
+from minigen.cli import app
+from minigen.recipes import RECIPES
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch, tmp_path):
+    monkeypatch.setenv("MINIGEN_BUDGET", "smoke")
+    monkeypatch.setenv("MINIGEN_DEVICE", "cpu")
+    monkeypatch.chdir(tmp_path)
+
+
+def train(*words):
+    return CliRunner().invoke(app, ["train", *map(str, words)], catch_exceptions=False).stdout
+
+
+def refusal(*words):
+    with pytest.raises(ValueError) as caught:
+        train(*words)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def header(out):
+    return checkpoint.read(out / "run.safetensors")[0]
+
+
+def test_without_a_recipe_all_are_listed_with_their_settings():
+    said = train()
+    for name, recipe in RECIPES.items():
+        assert f"\n{name}: " in said
+        assert all(f"{setting}=" in said for setting in recipe.settings())
+    assert "multiples=1,2  schedule=cosine" in said
+
+
+def test_a_run_says_how_far_it_is_and_keeps_a_checkpoint_and_pictures(tmp_path):
+    said = train("conditional_vae", "width=4", "lr=1e-3", "--steps", 6, "--every", 3)
+    out = tmp_path / "runs" / "conditional_vae-digits"
+    pattern = r"step (\d) of 6  loss [-\d.]+  reconstruction [-\d.]+  kl [\d.]+  .* ms a step  (\S+)\n"
+    lines = re.findall(pattern, said)
+    assert [step for step, _ in lines] == ["3", "6"] and len(said.splitlines()) == 2
+    for step, path in lines:
+        assert path == f"runs/conditional_vae-digits/pictures/00000{step}.png"
+        assert Image.open(path).size == (8 * 34 + 2, 8 * 34 + 2)
+    kept = header(out)
+    assert kept["step"] == 6
+    wanted = {"recipe": "conditional_vae", "data": "digits", "width": 4, "latent": 8, "lr": 1e-3, "seed": 0}
+    assert wanted.items() <= kept["settings"].items()
+
+
+def test_the_same_command_goes_on_and_more_steps_may_be_asked_for(tmp_path):
+    run = ["vae", "width=4", "--out", tmp_path / "a", "--every", 4]
+    train(*run, "--steps", 4)
+    assert "a/run.safetensors is at step 4 of 4: nothing is left to do; --steps asks for more" in train(
+        *run, "--steps", 4
+    )
+    assert "a/run.safetensors is at step 4 of 8, and goes on\nstep 8 of 8" in train(*run, "--steps", 8)
+    train("vae", "width=4", "--out", tmp_path / "b", "--steps", 8)
+    a, b = (checkpoint.read(tmp_path / name / "run.safetensors")[1] for name in "ab")
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_another_run_in_the_same_folder_is_refused_by_what_differs(tmp_path):
+    run = ["--out", tmp_path, "--steps", 2]
+    train("vae", "width=4", *run)
+    before = (tmp_path / "run.safetensors").read_bytes()
+    for words, said in (
+        (["vae", "width=8"], "has other settings (width: 4 in the file, 8 here)"),
+        (["vae", "width=4", "lr=1"], "has other settings (lr: 0.003 in the file, 1.0 here)"),
+        (["vae", "width=4", "batch=2"], "has other settings (batch: 128 in the file, 2 here)"),
+        (["bernoulli_vae", "width=4"], "has other settings (recipe: vae in the file, bernoulli_vae here)"),
+        (["vae", "width=4", "--data", "shapes:8"], "(data: digits in the file, shapes:8 here)"),
+    ):  # fmt: skip
+        refused = refusal(*words, *run)
+        assert said in refused and "give another path, or move the file away to start anew" in refused
+    assert (tmp_path / "run.safetensors").read_bytes() == before
+
+
+def test_a_model_that_draws_nothing_shows_what_it_makes_of_images_or_no_picture(tmp_path):
+    train("denoiser", "width=4", "--steps", 2, "--out", tmp_path / "a")
+    assert Image.open(tmp_path / "a" / "pictures" / "000002.png").size == (8 * 34 + 2, 8 * 34 + 2)
+    train("noisy_classifier", "width=16", "--steps", 2, "--out", tmp_path / "b")
+    assert not (tmp_path / "b" / "pictures").exists()
+
+
+def test_pictures_of_an_autoencoder_are_rows_of_data_above_what_becomes_of_them():
+    source = running.supply("digits")
+
+    class Negative(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(()))
+
+        sample = running.Generative.sample
+
+        def encode(self, x):
+            return x
+
+        def decode(self, z):
+            return -z
+
+    images = running.look(Negative(), source, RECIPES["autoencoder"])
+    assert images.shape == (running.PICTURES, 1, 8, 8)
+    for row in range(0, 8, 2):
+        assert torch.equal(images[8 * row : 8 * row + 8], -images[8 * row + 8 : 8 * row + 16])
+
+
+def test_someone_who_stops_a_run_is_told_how_it_goes_on(tmp_path, monkeypatch, capsys):
+    def stop(model, *_):
+        if stop.called:
+            raise KeyboardInterrupt
+        stop.called = True
+
+    stop.called = False
+    monkeypatch.setattr(running, "look", stop)
+    with pytest.raises(KeyboardInterrupt):
+        running.train("vae", ["width=4"], steps=9, every=2, out=tmp_path)
+    assert capsys.readouterr().out.endswith("stopped; the same command goes on from step 4\n")
+    assert header(tmp_path)["step"] == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["vea"], "there is no recipe vea, did you mean vae? (there is: linear_autoencoder"),
+        (["vae", "widht=3"], "there is no setting widht, did you mean width? (there is: latent, width, beta"),
+        (["vae", "width=big"], "width should be a whole number, at least 1; got 'big'"),
+        (["vae", "--data", "minst"], "there is no data set minst, did you mean mnist"),
+        (["vae", "--device", "gpu"], "device should be a device that torch has here"),
+        (["ddpm", "width=20"], "width should be a multiple of 8 above 8; got 20"),
+        (["ddpm", "multiples=1,2,2,2,2"], "multiples should be 1 to 3 whole numbers from 1"),
+        (["wgan_gp", "critic_steps=5"], "x should have a multiple of critic_steps = 5 images; got 192"),
+        (["ddpm", "schedule=sine"], "schedule should be one of cosine, linear; got 'sine'"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_told_what_was_wanted_and_leaves_nothing(words, said, tmp_path):
+    assert refusal(*words).startswith(said)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_json_and_tensors_alone(tmp_path):
+    train("gan", "width=4", "--steps", 2, "--out", tmp_path)
+    content = (tmp_path / "run.safetensors").read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    assert set(json.loads(content[8 : 8 + length])["__metadata__"]) == {"minigen", "checksum"}
+    assert b"pickle" not in content and b"torch._utils" not in content
