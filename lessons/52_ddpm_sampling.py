@@ -23,6 +23,7 @@ from minigen import show
 from minigen.core import budget
 from minigen.course import check, hint, measured, progress, solution
 from minigen.data import GaussianMixture, batches, digits, ring
+from minigen.ddpm import DDPM
 from minigen.diffusion import (
     Predict,
     Schedule,
@@ -36,9 +37,10 @@ from minigen.diffusion import (
     q_sample,
 )
 from minigen.metrics import mmd
-from minigen.recipes import digit_ddpm, trained
+from minigen.recipes import trained
 from minigen.samplers import few_steps
 from minigen.train import train
+from minigen.unet import UNet
 from minigen.vae import kl_1d
 
 # %%
@@ -455,7 +457,8 @@ measured("MMD² / threshold, 100 steps, the better of β and β̃", min(tested["
 # %%
 torch.manual_seed(0)
 x_train, x_test = digits()[0], digits("test")[0]
-for _, _, young in train(digit_ddpm(), batches(x_train), budget(3, 60, 60), lr=2e-3, decay=0.9):
+child = DDPM(UNet(), ddpm.schedule, ddpm.shape)
+for _, _, young in train(child, batches(x_train), budget(3, 60, 60), lr=2e-3, decay=0.9):
     pass
 young = young.cpu().eval()
 
