@@ -35,7 +35,7 @@ def stub(target: Any, blank: Iterable[str] = (), broken: Any = None) -> str:
     broken_lines = [] if broken is None else text(broken).splitlines()
     for function in reversed([f for f in _functions(ast.parse(source).body[0]) if _wanted(f, target, blank)]):
         start, end = _body(function)
-        indent = lines[start][: len(lines[start]) - len(lines[start].lstrip())]
+        indent = " " * function.body[0].col_offset
         if broken is None:
             lines[start:end] = [indent + RAISE]
         else:

@@ -6,8 +6,8 @@ import nbformat
 import pytest
 from conftest import load_samples
 
-from minigen.course import build, catalogue, installed, script
-from minigen.course.source import is_stub
+from minigen.course import build, catalogue, installed, script, source
+from minigen.course.source import edited, is_stub
 
 SCRIPT = """# %% [markdown]
 # # A lesson
@@ -251,3 +251,20 @@ def namespace(source, samples):
     names = dict(vars(samples))
     exec(source, names)
     return names
+
+
+def wrapped(f, x):
+    """A blank line stands between this and a function within."""
+
+    def inner(y):
+        return f(y)
+
+    return inner(x)
+
+
+def test_the_stub_of_a_function_that_begins_with_another_one_is_indented_as_it_was():
+    assert source.stub(wrapped).endswith('within."""\n    raise NotImplementedError')
+    broken = edited(wrapped, "f(y)", "f(-y)")
+    names = {}
+    exec(source.stub(wrapped, broken=broken), names)
+    assert names["wrapped"](abs, 3) == 3 and names["wrapped"](float, 3) == -3.0
