@@ -223,7 +223,7 @@ def sample(
     out: Annotated[Path, typer.Option(help="FILE.png for one sheet, or a folder for single files.")] = Path(
         "samples.png"
     ),
-    number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many pictures.")] = 64,
+    number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many pictures.")] = 60,
     labels: Annotated[
         str | None, typer.Option(help="Classes to draw in turn, as in 3,7: all unless given.")
     ] = None,

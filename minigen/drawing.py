@@ -19,6 +19,7 @@ from minigen.samplers import few_steps
 RUN = "run.safetensors"  # in a run's folder: all that it needs to go on, and all that drawing needs
 BATCH = 250  # pictures that are drawn at once
 STEPS = 20  # of a diffusion model, of the second order with fresh noise: see lesson 53
+COLUMNS = 10  # pictures in a row of a sheet, at most
 SEEN = 32  # pixels that a picture on a sheet has at least, to be seen
 Draw = Callable[[int, Tensor | None], Tensor]  # how many, and labels (n,) or None, to images (n, C, H, W)
 
@@ -120,7 +121,13 @@ def _diffuse(
     return x.clamp(-1, 1)
 
 
-def sheet(images: Tensor, columns: int = 8) -> Tensor:
+def across(model: Generative, labels: Sequence[int] | None = None) -> int:
+    """How many pictures fit in a row of a sheet, so that one class stands in one column."""
+    classes = len(labels or range(model.classes or 1))
+    return COLUMNS // classes * classes or COLUMNS
+
+
+def sheet(images: Tensor, columns: int) -> Tensor:
     """Images (N, C, H, W) side by side, with a grey line between them, as one image (C, rows, columns).
 
     Small ones are enlarged by a whole number, each pixel to a sharp square.
@@ -133,7 +140,7 @@ def sheet(images: Tensor, columns: int = 8) -> Tensor:
 def sample(
     name: str,
     out: Path,
-    n: int = 64,
+    n: int = 60,
     labels: str | None = None,
     guidance: float | None = None,
     steps: int | None = None,
@@ -154,18 +161,19 @@ def sample(
         images = draw(model, n, seed, asked, steps, guidance, progress=True)
     except NotImplementedError as error:
         raise ValueError(f"{name} draws nothing: {error}") from error
-    return write(middle(images, side), out, force)
+    return write(middle(images, side), out, across(model, asked), force)
 
 
-def write(images: Tensor, out: Path, force: bool = False) -> str:
+def write(images: Tensor, out: Path, columns: int, force: bool = False) -> str:
     """Writes images (N, C, H, W): on one sheet if `out` ends in .png, else each in a file of its own there.
 
-    force: whether what is there may be replaced.  Returns what it wrote, in words.
+    columns: pictures in a row of the sheet.  force: whether what is there may be replaced.  Returns what it
+    wrote, in words.
     Raises ValueError for another ending, and, with nothing written, when something is there.
     """
     check_free(out, force)
     if out.suffix:
-        write_image(out, sheet(images))
+        write_image(out, sheet(images, columns))
         return f"{out}: {len(images):,} pictures on a sheet"
     for i, image in enumerate(images):
         write_image(out / f"{i:06}.png", image)

@@ -12,11 +12,11 @@ from minigen.core import Generative, budget
 from minigen.data.folder import write_image
 from minigen.data.named import Supply, supply
 from minigen.data.rows import nearest
-from minigen.drawing import RUN, draw, middle, sheet
+from minigen.drawing import COLUMNS, RUN, across, draw, middle, sheet
 from minigen.recipes import RECIPES, Kind, Recipe, about
 from minigen.train import to_device
 
-PICTURES = 64
+PICTURES = 60  # on a sheet
 
 
 def table() -> str:
@@ -114,7 +114,7 @@ class Report:
         if images is None:
             return ""
         path = self.out / "pictures" / f"{step:06}.png"
-        write_image(path, sheet(middle(images, self.kind.crop)))
+        write_image(path, sheet(middle(images, self.kind.crop), across(averaged)))
         return str(path)
 
     def stopped(self) -> None:
@@ -137,5 +137,5 @@ def look(model: Generative, source: Supply, recipe: Recipe) -> Tensor | None:
     batch = recipe.shown(*source.batches(PICTURES // 2)(generator), generator)
     with torch.no_grad():
         before, after = recipe.remade(model, to_device(batch, where))
-    rows = zip(before.cpu().split(8), after.cpu().clamp(-1, 1).split(8), strict=True)
+    rows = zip(before.cpu().split(COLUMNS), after.cpu().clamp(-1, 1).split(COLUMNS), strict=True)
     return torch.cat([part for row in rows for part in row])

@@ -122,6 +122,16 @@ def test_a_sheet_shows_every_picture_in_order_with_lines_between_them():
     assert (found[0, :2] == 0).all() and (found[0, :, :2] == 0).all()
 
 
+def test_one_class_stands_in_one_column_of_a_sheet():
+    of_five, of_none = Told(), model_of("vae")
+    assert [drawing.across(of_five, labels) for labels in (None, [3], [3, 4, 1])] == [10, 10, 9]
+    assert drawing.across(of_none) == 10
+    of_five.classes = 6
+    assert drawing.across(of_five) == 6
+    of_five.classes = 100
+    assert drawing.across(of_five) == 10
+
+
 def test_single_files_hold_the_pictures_byte_for_byte(tmp_path):
     out = tmp_path / "drawn"
     run = minigen("sample", "digit_conditional_vae", "--out", out, "-n", 12, "--labels", "4,2")
@@ -135,8 +145,8 @@ def test_single_files_hold_the_pictures_byte_for_byte(tmp_path):
 
 def test_a_sheet_is_written_and_nothing_is_replaced_without_force(tmp_path):
     out = tmp_path / "sheet.png"
-    assert minigen("sample", "digit_vae", "--out", out).stdout == f"{out}: 64 pictures on a sheet\n"
-    assert Image.open(out).size == (8 * 34 + 2, 8 * 34 + 2)
+    assert minigen("sample", "digit_vae", "--out", out).stdout == f"{out}: 60 pictures on a sheet\n"
+    assert Image.open(out).size == (10 * 34 + 2, 6 * 34 + 2)
     first = out.read_bytes()
     assert refusal("sample", "digit_vae", "--out", out, "--seed", 1) == (
         f"{out} is already there; --force replaces it, or give another --out"
@@ -202,4 +212,4 @@ def test_a_run_is_drawn_from_by_its_folder_in_the_size_of_its_data(tmp_path, mon
     assert images.shape == (3, 1, 28, 28)
     (framed,) = drawing.draw(recipes.load(run / "run.safetensors"), 3).split(3)
     assert torch.equal(to_bytes(framed[..., 2:-2, 2:-2]), to_bytes(images))
-    assert Image.open(run / "pictures" / "000002.png").size == (8 * 58 + 2, 8 * 58 + 2)
+    assert Image.open(run / "pictures" / "000002.png").size == (10 * 58 + 2, 6 * 58 + 2)

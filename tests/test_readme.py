@@ -5,11 +5,13 @@ import re
 import subprocess
 import sys
 
+from minigen import settings
 from minigen.course.card import Card
 from minigen.course.catalogue import find
 from minigen.course.evaluate import evaluate
 from minigen.course.measure import RESULTS
 from minigen.course.script import ROOT, lessons, read
+from minigen.recipes import RECIPES, Kind
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -44,6 +46,17 @@ def test_every_command_exists():
     ).stdout
     for command in set(re.findall(r"^minigen (\w+)", pages, re.M)):
         assert re.search(rf"\b{command}\b", helped), f"minigen {command}"
+
+
+def test_every_training_that_is_shown_can_be_asked_for():
+    shown = re.findall(r"minigen train (\w+)(.*)", README)
+    assert len(shown) >= 3
+    for name, rest in shown:
+        words = [word for word in rest.split("#")[0].split() if "=" in word]
+        chosen = settings.read(words, RECIPES[name].settings())
+        data = re.search(r"--data (\w+)", rest)
+        channels, size = {"cifar10": (3, 32), "shapes": (3, 32)}[data[1]] if data else (1, 8)
+        assert RECIPES[name].make(Kind("any", channels, size, size, 10), chosen)
 
 
 def test_the_card_that_the_readme_shows_is_the_one_a_learner_sees():

@@ -51,7 +51,7 @@ def test_a_run_says_how_far_it_is_and_keeps_a_checkpoint_and_pictures(tmp_path):
     assert [step for step, _ in lines] == ["3", "6"] and len(said.splitlines()) == 2
     for step, path in lines:
         assert path == f"runs/conditional_vae-digits/pictures/00000{step}.png"
-        assert Image.open(path).size == (8 * 34 + 2, 8 * 34 + 2)
+        assert Image.open(path).size == (10 * 34 + 2, 6 * 34 + 2)
     kept = header(out)
     assert kept["step"] == 6
     wanted = {"recipe": "conditional_vae", "data": "digits", "width": 4, "latent": 8, "lr": 1e-3, "seed": 0}
@@ -88,7 +88,7 @@ def test_another_run_in_the_same_folder_is_refused_by_what_differs(tmp_path):
 
 def test_a_model_that_draws_nothing_shows_what_it_makes_of_images_or_no_picture(tmp_path):
     train("denoiser", "width=4", "--steps", 2, "--out", tmp_path / "a")
-    assert Image.open(tmp_path / "a" / "pictures" / "000002.png").size == (8 * 34 + 2, 8 * 34 + 2)
+    assert Image.open(tmp_path / "a" / "pictures" / "000002.png").size == (10 * 34 + 2, 6 * 34 + 2)
     train("noisy_classifier", "width=16", "--steps", 2, "--out", tmp_path / "b")
     assert not (tmp_path / "b" / "pictures").exists()
 
@@ -111,8 +111,8 @@ def test_pictures_of_an_autoencoder_are_rows_of_data_above_what_becomes_of_them(
 
     images = running.look(Negative(), source, RECIPES["autoencoder"])
     assert images.shape == (running.PICTURES, 1, 8, 8)
-    for row in range(0, 8, 2):
-        assert torch.equal(images[8 * row : 8 * row + 8], -images[8 * row + 8 : 8 * row + 16])
+    for above, below in zip(images.split(10)[::2], images.split(10)[1::2], strict=True):
+        assert torch.equal(above, -below)
 
 
 def test_someone_who_stops_a_run_is_told_how_it_goes_on(tmp_path, monkeypatch, capsys):

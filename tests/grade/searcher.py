@@ -22,6 +22,7 @@ from minigen.probing.observe import observe
 from minigen.probing.rng import Rng
 
 TOGETHER = 300  # candidates that one fork tries
+THING = "something"  # what an answer gives that is no tensor
 IDLE = 20.0  # seconds that a candidate may take on the clock
 OURS = ("minigen", "builtins", "functools")  # the probe's own helpers are in "builtins"
 
@@ -85,13 +86,17 @@ class Trial:
         except Reached as call:
             self.first = call.args
         args, kwargs = copied(self.first)
-        self.gives_nothing = self.right(*args, **kwargs) is None  # it changes what it is given instead
+        self.gives = kind(self.right(*args, **kwargs))
 
     def agrees(self, answer):
-        """Whether an answer gives the right results; one that cannot take the first call does not."""
+        """Whether an answer gives the right results; one that cannot take the first call does not.
+
+        Nor does one that gives nothing instead of something, or a tensor of another shape.
+        """
         try:
             args, kwargs = copied(self.first)
-            if (answer(*args, **kwargs) is None) != self.gives_nothing:
+            gives = kind(answer(*args, **kwargs))
+            if gives != self.gives and (None in (gives, self.gives) or THING not in (gives, self.gives)):
                 return False
         except BaseException:
             return False
@@ -105,6 +110,13 @@ class Trial:
     @staticmethod
     def _reached(*args, **kwargs):
         raise Reached(args, kwargs)
+
+
+def kind(result):
+    """None for nothing (what was given is changed instead), the shape of a tensor, THING for all else."""
+    if result is None:
+        return None
+    return tuple(result.shape) if isinstance(result, torch.Tensor) else THING
 
 
 def copied(x):
