@@ -88,7 +88,7 @@ def tilted(
     mean, variance: of p(x), each number by itself.  told_mean, told_variance: of p(x | y); all of one shape.
     gamma: 0 gives p(x) back, 1 gives p(x | y).  Returns the mean and the variance, of that shape.
     Raises ValueError when there is no such density, since the product grows without end.
-    Source: Ho and Salimans 2022, section 3.2; the product of Gaussians: Bishop 2006, section 2.3.3.
+    Source: Ho and Salimans 2022, section 3.1; the product of Gaussians: Bishop 2006, section 2.3.3.
     """
     precision = (1 - gamma) / variance + gamma / told_variance
     if not (precision > 0).all():
