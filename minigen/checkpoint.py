@@ -68,6 +68,8 @@ class Run:
         Raises a ValueError, with nothing changed, for a damaged, foreign or newer file, or another run's.
         """
         header, tensors = read(path)
+        if lacking := {"step", "losses", "settings", "groups", "numbers"} - header.keys():
+            raise refusal(path, f"holds no run to go on with (it has no {', '.join(sorted(lacking))})")
         self.check_same_run(path, header["settings"], tensors)
         state = tensors | header["numbers"]
         self.model.load_state_dict(below("model.", state))
@@ -104,11 +106,18 @@ def write(path: str | Path, header: dict[str, Any], tensors: dict[str, Tensor]) 
         for name, value in tensors.items()
     }
     with replacing(path) as temporary:
-        save_file(tensors, temporary, {"minigen": text, "checksum": checksum(text, tensors)})
+        try:
+            save_file(tensors, temporary, {"minigen": text, "checksum": checksum(text, tensors)})
+        except SafetensorError as error:  # a full disk, for one
+            raise OSError(f"cannot write {path}: {error}") from error
 
 
 def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The (header, tensors) that `write` wrote; for any other file, a ValueError that says what to do."""
+    """The (header, tensors) that `write` wrote; for any other file, a ValueError that says what to do.
+
+    Raises OSError for a file that is not there, or that one may not read.
+    """
+    open(path, "rb").close()
     try:
         with safe_open(path, framework="pt") as file:
             text, sum_then = file.metadata()["minigen"], file.metadata()["checksum"]
@@ -117,7 +126,7 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         header = json.loads(text)
         version = int(header["version"])
     except (SafetensorError, OSError, LookupError, TypeError, ValueError) as error:
-        raise refusal(path, f"is damaged, or not a checkpoint of minigen ({error!r})") from error
+        raise refusal(path, "is damaged, or was not written by minigen") from error
     if version > VERSION:
         raise refusal(path, f"has format {version}, this minigen reads up to {VERSION} (update minigen)")
     if checksum(text, tensors) != sum_then:
@@ -153,5 +162,5 @@ def to_json(thing: Any) -> str:
 
 
 def refusal(path: str | Path, why: str) -> ValueError:
-    """The error of a checkpoint that cannot be resumed, which ends by saying what to do."""
-    return ValueError(f"checkpoint {path} {why}; give another path, or move the file away to start anew")
+    """The error of a checkpoint that cannot be used, which ends by saying what to do."""
+    return ValueError(f"checkpoint {path} {why}; give another path, or move the file away and train anew")

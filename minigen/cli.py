@@ -187,7 +187,7 @@ def export_nbgrader(
     print(nbgrader.write(lesson, out))
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # `settings.read` says what is wrong
 def train(
     recipe: Annotated[
         str | None, typer.Argument(help="vae, gan, ddpm, …; all are listed without one.")
@@ -232,13 +232,14 @@ def sample(
         typer.Option("--guidance", "-w", help="Of a conditional diffusion model; 1 is without."),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Of a diffusion model: 20 unless given.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all random draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all random draws.")] = 0,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, …: the GPU if there is one.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
 ) -> None:
     """Draws pictures from a model that was trained."""
     from minigen import drawing
 
-    print(drawing.sample(model, out, number, labels, guidance, steps, seed, force))
+    print(drawing.sample(model, out, number, labels, guidance, steps, seed, device, force))
 
 
 @app.command()
@@ -288,7 +289,9 @@ def main() -> None:
     try:
         app()
     except (ValueError, OSError, RuntimeError, ArithmeticError) as error:
-        print(f"minigen: {error}", file=sys.stderr)
+        short = "alloc" in str(error) or "out of memory" in str(error)
+        said = "not enough memory; try a smaller width, batch or number" if short else error
+        print(f"minigen: {said}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import torch
 from torch import Tensor, nn
@@ -79,6 +80,17 @@ def check_images(name: str, x: Tensor) -> None:
         raise ValueError(f"{wanted}; got values from {low:.4g} to {high:.4g}")
 
 
+def check_folder(name: str, folder: str | Path) -> None:
+    """Makes a folder, and raises a ValueError that names the argument unless it can be written to."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        wanted = f"{name} should be a folder that can be written to"
+        raise ValueError(f"{wanted}; got {folder} ({error.strerror})") from error
+
+
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path that takes the place of `path` when the block ends well, and else is removed.
@@ -92,6 +104,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield temporary
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())  # some libraries write files that only their owner may read
         os.replace(temporary, path)
     except OSError as error:
         if error.filename is None and error.errno is not None:
@@ -99,3 +112,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """What this process takes away from the rights of new files; it can only be read by setting it."""
+    os.umask(mask := os.umask(0o077))
+    return mask

@@ -1,5 +1,6 @@
 """Pictures out of any model: drawn a few hundred at a time, and laid out on a sheet."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -8,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from minigen import recipes
-from minigen.core import Generative, device
-from minigen.data.folder import write_image
+from minigen import core, recipes
+from minigen.core import Generative, check_folder
+from minigen.data.folder import ENDINGS, write_image
 from minigen.data.rows import nearest
 from minigen.ddpm import DDPM, ConditionalDDPM
 from minigen.images import tile
@@ -19,28 +20,30 @@ from minigen.samplers import few_steps
 RUN = "run.safetensors"  # in a run's folder: all that it needs to go on, and all that drawing needs
 BATCH = 250  # pictures that are drawn at once
 STEPS = 20  # of a diffusion model, of the second order with fresh noise: see lesson 53
+SHEET = ".png"  # the ending of a sheet
 COLUMNS = 10  # pictures in a row of a sheet, at most
 SEEN = 32  # pixels that a picture on a sheet has at least, to be seen
 Draw = Callable[[int, Tensor | None], Tensor]  # how many, and labels (n,) or None, to images (n, C, H, W)
 
 
-def find_model(name: str) -> tuple[Generative, int]:
+def find_model(name: str, device: str | None = None) -> tuple[Generative, int]:
     """A model, and the height and width of its pictures without the frame that some data sets are given.
 
     name: of a checkpoint, of the folder of a run, or of a model of digits that is trained now unless it is in
-    the cache, such as "digit_vae".
+    the cache, such as "digit_vae".  device: where it is to draw, as for `core.device`.
     Raises ValueError, with the nearest name, for another, and for a file that is none.
     """
+    where = core.device(device)
     path = Path(name) / RUN if Path(name).is_dir() else Path(name)
     if path.is_file():
         model, found = recipes.read(path)
-        return model.to(device()), found["crop"]
+        return model.to(where), found["crop"]
     if Path(name).is_dir():
         raise ValueError(f"the folder {name} has no {RUN}, so it is not that of a run")
     recipe_names = recipes.named_models()
     if name not in recipe_names:
         raise ValueError(f"there is no checkpoint {name}{nearest(name, recipe_names)}")
-    return recipes.trained(name).to(device()), recipes.of_digits(name)[1]["crop"]
+    return recipes.trained(name).to(where), recipes.of_digits(name)[1]["crop"]
 
 
 def middle(images: Tensor, side: int) -> Tensor:
@@ -95,6 +98,8 @@ def _classes(model: Generative, labels: Sequence[int] | None) -> Tensor | None:
 
 def _how(model: Generative, steps: int | None, guidance: float | None) -> Draw:
     """The function that draws from a model."""
+    if guidance is not None and not math.isfinite(guidance):
+        raise ValueError(f"guidance should be a finite number; got {guidance}")
     if guidance is not None and not isinstance(model, ConditionalDDPM):
         raise ValueError(f"guidance is for a diffusion model with classes; this is a {_name(model)}")
     if isinstance(model, DDPM | ConditionalDDPM):
@@ -145,18 +150,20 @@ def sample(
     guidance: float | None = None,
     steps: int | None = None,
     seed: int = 0,
+    device: str | None = None,
     force: bool = False,
 ) -> str:
     """`minigen sample`: draws from the model of that name, writes to `out`, and says what it wrote.
 
-    labels: whole numbers with commas between them.  The rest as for `find_model`, `draw` and `write`.
+    labels: whole numbers with commas between them.  device: as for `core.device`.  The rest as for
+    `find_model`, `draw` and `write`.
     """
     try:
         asked = None if labels is None else [int(label) for label in labels.split(",")]
     except ValueError:
         raise ValueError(f"labels should be whole numbers, as in 3,7; got {labels!r}") from None
     check_free(out, force)
-    model, side = find_model(name)
+    model, side = find_model(name, device)
     try:
         images = draw(model, n, seed, asked, steps, guidance, progress=True)
     except NotImplementedError as error:
@@ -172,9 +179,11 @@ def write(images: Tensor, out: Path, columns: int, force: bool = False) -> str:
     Raises ValueError for another ending, and, with nothing written, when something is there.
     """
     check_free(out, force)
-    if out.suffix:
+    if is_sheet(out):
         write_image(out, sheet(images, columns))
         return f"{out}: {len(images):,} pictures on a sheet"
+    for old in out.glob("[0-9]" * 6 + ".png"):
+        old.unlink()
     for i, image in enumerate(images):
         write_image(out / f"{i:06}.png", image)
     return f"{out}/: {len(images):,} pictures"
@@ -182,13 +191,19 @@ def write(images: Tensor, out: Path, columns: int, force: bool = False) -> str:
 
 def check_free(out: Path, force: bool) -> None:
     """Raises a ValueError for a path that pictures cannot be written to, or that is taken, unless force."""
-    if out.suffix not in ("", ".png"):
+    if out.suffix.lower() in ENDINGS - {SHEET}:
         raise ValueError(f"--out should be FILE.png, for a sheet, or a folder, for single files; got {out}")
-    if out.is_dir() == bool(out.suffix) and out.exists():
-        raise ValueError(f"--out should be {'a file' if out.suffix else 'a folder'}; {out} is not")
+    if out.exists() and out.is_dir() == is_sheet(out):
+        raise ValueError(f"--out should be {'a file' if is_sheet(out) else 'a folder'}; {out} is not")
+    check_folder("--out", out.parent if is_sheet(out) else out)
     taken = any(out.iterdir()) if out.is_dir() else out.exists()
     if taken and not force:
         raise ValueError(f"{out} is already there; --force replaces it, or give another --out")
+
+
+def is_sheet(out: Path) -> bool:
+    """Whether a path asks for one sheet; a folder is asked for by any other."""
+    return out.suffix.lower() == SHEET
 
 
 def _name(model: Generative) -> str:

@@ -1,12 +1,11 @@
 """How each model of the course is made for images of any kind: what comes after `kind` are its settings."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
 
 from minigen.autoencoder import ConvAutoencoder, LinearAutoencoder
+from minigen.data.named import Kind
 from minigen.ddpm import DDPM, ConditionalDDPM
 from minigen.denoising import Restorer, hourglass
 from minigen.diffusion import Schedule, cosine_betas, linear_betas
@@ -26,23 +25,6 @@ from minigen.unet import LabelledUNet, UNet
 from minigen.vae import VAE, BernoulliVAE
 
 CHAINS = {"cosine": cosine_betas, "linear": linear_betas}
-
-
-@dataclass(frozen=True)
-class Kind:
-    """Which images a model is for.
-
-    data: the name of the data set.  channels, size: of the images.  crop: height and width of what it draws,
-    without the frame that brought them to that size.  classes: how many.  mean: (C, size, size), of the
-    images; for a model that is read from a file, which has its own, any.
-    """
-
-    data: str
-    channels: int
-    size: int
-    crop: int
-    classes: int
-    mean: Tensor | None = None
 
 
 def linear_autoencoder(kind: Kind, latent: int = 8) -> LinearAutoencoder:
@@ -149,6 +131,8 @@ def conditional_ddpm(
 ) -> ConditionalDDPM:
     """A diffusion model that is told the class, or that there is none, and can be guided; lesson 55."""
     check_unet(kind, width, multiples)
+    if not 0 <= dropped <= 1:
+        raise ValueError(f"dropped should be a share, in [0, 1]; got {dropped}")
     network, shape = LabelledUNet(kind.classes, kind.channels, width, multiples), (kind.channels, kind.size)
     model = ConditionalDDPM(network, Schedule(CHAINS[schedule]()), (*shape, kind.size), target, dropped)
     model.classes = kind.classes

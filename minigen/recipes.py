@@ -8,7 +8,7 @@ any data set.
 import hashlib
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,9 +21,8 @@ from torch.optim import Adam
 from minigen import checkpoint, models
 from minigen.core import Generative, budget
 from minigen.data import cache_folder
-from minigen.data.named import Supply, supply
+from minigen.data.named import Kind, Supply, supply
 from minigen.data.rows import nearest
-from minigen.models import Kind
 from minigen.train import Batch, train
 
 # ---- what each model is shown: (images, labels, generator) to a batch
@@ -97,6 +96,10 @@ class Recipe:
         ]
         return {parameter.name: parameter for parameter in (*of_model, *of_training)}
 
+    def defaults(self) -> dict[str, Any]:
+        """What each setting is unless it is set."""
+        return {name: parameter.default for name, parameter in self.settings().items()}
+
     def make(self, kind: Kind, settings: dict[str, Any]) -> Generative:
         """The model, with random weights that depend on the seed alone."""
         names = list(inspect.signature(self.model).parameters)[1:]
@@ -106,13 +109,13 @@ class Recipe:
 
     def train(
         self, model: Generative, data: Supply, steps: int, settings: dict[str, Any], **options: Any
-    ) -> Any:
+    ) -> Iterator[tuple[int, dict[str, float], Generative]]:
         """`train` as the recipe has it.  options: further ones of `train`."""
-        draw = data.batches(settings.get("batch", self.batch))
-        adam = partial(Adam, lr=settings.get("lr", self.lr), betas=self.betas)
+        chosen = self.defaults() | settings
+        draw, adam = data.batches(chosen["batch"]), partial(Adam, lr=chosen["lr"], betas=self.betas)
         return train(
             model, lambda generator: self.shown(*draw(generator), generator), steps, optimizer=adam,
-            decay=settings.get("decay", self.decay), seed=settings.get("seed", 0), **options,
+            decay=chosen["decay"], seed=chosen["seed"], **options,
         )  # fmt: skip
 
 
@@ -138,6 +141,7 @@ RECIPES = {
     "conditional_ddpm": Recipe(models.conditional_ddpm, (10, 1500, 20_000), **GUIDED),
     "noisy_classifier": Recipe(models.noisy_classifier, (10, 600, 3000), **GUIDED),
 }
+OF_KIND = ("data", "channels", "size", "crop", "classes")  # what a file says of a Kind
 OF_DIGITS = "digit_"  # what the names of the models that `trained` gives start with
 
 
@@ -152,7 +156,7 @@ def trained(name: str) -> Generative:
     path = cache_folder() / "models" / f"{name}-{_version(name)}.safetensors"
     try:
         return load(path)
-    except ValueError:  # not there, or damaged
+    except (FileNotFoundError, ValueError):  # not there, or damaged
         model = recipe.make(kind_of(about), {})
         *_, (_, _, model) = recipe.train(model, supply("digits"), budget(*recipe.steps), {})
         save(name, model, path)
@@ -178,14 +182,12 @@ def about(name: str, kind: Kind, settings: dict[str, Any]) -> dict[str, Any]:
 
     settings: those that were set; the others are as the recipe has them.
     """
-    where = {field: getattr(kind, field) for field in ("data", "channels", "size", "crop", "classes")}
-    defaults = {name: parameter.default for name, parameter in RECIPES[name].settings().items()}
-    return {"recipe": name} | where | defaults | settings
+    return {"recipe": name} | {f: getattr(kind, f) for f in OF_KIND} | RECIPES[name].defaults() | settings
 
 
 def kind_of(about: dict[str, Any]) -> Kind:
     """The images that a model is for, by what its file says."""
-    return Kind(*(about[field] for field in ("data", "channels", "size", "crop", "classes")))
+    return Kind(*(about[field] for field in OF_KIND))
 
 
 def save(name: str, model: Generative, path: str | Path) -> None:
@@ -209,7 +211,7 @@ def read(path: str | Path) -> tuple[Generative, dict[str, Any]]:
     """The same, and what the file says about it: see `about`."""
     header, state = checkpoint.read(path)
     found = header.get("settings", {})
-    recipe = RECIPES.get(found.get("recipe"))
+    recipe = RECIPES.get(str(found.get("recipe")))
     if recipe is None:
         known = f"one of {', '.join(RECIPES)}"
         raise ValueError(f"{path} should name its recipe, {known}; it names {found.get('recipe')!r}")

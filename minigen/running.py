@@ -2,18 +2,21 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from minigen import processes, settings
-from minigen.core import Generative, budget
+from minigen.core import Generative, budget, check_folder
 from minigen.data.folder import write_image
 from minigen.data.named import Supply, supply
 from minigen.data.rows import nearest
 from minigen.drawing import COLUMNS, RUN, across, draw, middle, sheet
-from minigen.recipes import RECIPES, Kind, Recipe, about
+from minigen.recipes import RECIPES, Recipe, about
 from minigen.train import to_device
 
 PICTURES = 60  # on a sheet
@@ -24,7 +27,10 @@ def table() -> str:
     lines = ["recipe, and what can be set as NAME=VALUE:", ""]
     for name, recipe in RECIPES.items():
         said = (recipe.model.__doc__ or "").strip()
-        lines += [f"{name}: {said}", f"    {settings.table(recipe.settings())}"]
+        lines += [
+            f"{name}: {said}",
+            f"    --steps {budget(*recipe.steps)}  {settings.table(recipe.settings())}",
+        ]
     return "\n".join(lines)
 
 
@@ -42,7 +48,8 @@ def train(
     words: settings, such as "width=64".  data: as for `supply`.  steps: those of the recipe at this budget
     unless given.  out: runs/NAME-DATA unless given.  every: steps from one checkpoint and sheet of pictures
     to the next; a tenth of all unless given.
-    Raises ValueError for bad input; KeyboardInterrupt, after saying how to go on, when someone stops it.
+    Raises ValueError for bad input, OSError for what cannot be written, and KeyboardInterrupt, after saying
+    how to go on, when someone stops it.
     """
     if name not in RECIPES:
         raise ValueError(f"there is no recipe {name}{nearest(name, RECIPES)}")
@@ -52,70 +59,105 @@ def train(
     every = max(1, steps // 10) if every is None else every
     out = Path("runs", f"{name}-{data.replace(':', '-')}") if out is None else out
     source = supply(data)
-    kind = Kind(data, source.channels, source.size, source.crop, source.classes, source.mean)
-    model = recipe.make(kind, chosen)
+    model = recipe.make(source.kind, chosen)
     with processes.together(device) as where:
-        report = Report(out, kind, source, steps, every)
-        options = {
-            "device": where,
-            "checkpoint": out / RUN,
-            "every": every,
-            "about": about(name, kind, chosen),
-        }
-        try:
-            for step, losses, averaged in recipe.train(model, source, steps, chosen, **options):
-                report.after(step, losses, averaged, recipe)
-        except KeyboardInterrupt:
-            report.stopped()
-            raise
+        check_batch((recipe.defaults() | chosen)["batch"], getattr(model, "critic_steps", 1))
+        with alone(out):
+            report = Report(out, source, recipe, steps, every)
+            run = recipe.train(
+                model, source, steps, chosen, device=where, checkpoint=out / RUN, every=every,
+                about=about(name, source.kind, chosen),
+            )  # fmt: skip
+            try:
+                for step, losses, averaged in run:
+                    report.after(step, losses, averaged)
+            except KeyboardInterrupt:
+                report.stopped()
+                raise
+
+
+def check_batch(batch: int, turns: int) -> None:
+    """Raises a ValueError unless a batch can be shared by all processes, and by the turns of a critic."""
+    if batch % (parts := processes.count() * turns):
+        shared = f"for {processes.count()} processes and {turns} turns of a critic"
+        raise ValueError(f"batch should be a multiple of {parts}, {shared}; got {batch}")
+
+
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """A block in which no other training works in a folder, which is made if it is not there.
+
+    Only the first of several processes looks.  What killed ones left half written is removed.
+    Raises ValueError for a folder that cannot be written to, or where another training is at work.
+    """
+    if processes.rank() > 0:
+        yield
+        return
+    check_folder("--out", out)
+    try:
+        with FileLock(out / ".lock", timeout=0):
+            for left in out.glob(f".{RUN}.*.tmp"):
+                left.unlink()
+            yield
+    except Timeout:
+        raise ValueError(f"another training is at work in {out}; stop it, or give another --out") from None
 
 
 class Report:
     """What a run says on its way: a line and a sheet of pictures with each checkpoint.
 
-    out: the folder.  kind, source: of the data.  steps: in all.  every: from one checkpoint to the next.
+    out: the folder.  source: the data.  steps: in all.  every: from one checkpoint to the next.
     Only the first of several processes says anything.
     """
 
-    def __init__(self, out: Path, kind: Kind, source: Supply, steps: int, every: int):
-        self.out, self.kind, self.source, self.steps, self.every = out, kind, source, steps, every
+    def __init__(self, out: Path, source: Supply, recipe: Recipe, steps: int, every: int):
+        self.out, self.source, self.recipe, self.steps, self.every = out, source, recipe, steps, every
         self.quiet = processes.rank() > 0
-        self.saved, self.first, self.start = 0, None, 0.0
+        self.resumed = (out / RUN).exists()  # then what comes first is the step that was found
+        self.saved, self.timed, self.since = 0, 0, time.perf_counter()
 
-    def after(self, step: int, losses: dict[str, float], averaged: Generative, recipe: Recipe) -> None:
+    def after(self, step: int, losses: dict[str, float], averaged: Generative) -> None:
         """To be called after each step."""
         if self.quiet:
             return
-        if self.first is None:
-            self.first, self.start = step, time.perf_counter()
-            if step > 1:
-                self.saved = step
-                self.say(f"{self.out / RUN} is at step {step:,} of {self.steps:,}{self.over(step)}")
-                return
-        if step % self.every == 0 or step >= self.steps:
+        if self.resumed:
+            self.found(step, averaged)
+            return
+        self.timed += 1
+        if step % self.every == 0 or step == self.steps:
             self.saved = step
             shown = "  ".join(f"{name} {value:.4g}" for name, value in losses.items())
-            pace = (time.perf_counter() - self.start) / max(1, step - self.first)
-            picture = self.picture(step, averaged, recipe)
-            self.say(f"step {step:,} of {self.steps:,}  {shown}  {1000 * pace:.3g} ms a step  {picture}")
+            pace = 1000 * (time.perf_counter() - self.since) / self.timed
+            path = self.picture(step, averaged)
+            self.say(f"step {step:,} of {self.steps:,}  {shown}  {pace:.3g} ms a step  {path}".rstrip())
+            self.timed, self.since = 0, time.perf_counter()
+        if step == self.steps and draws(averaged):
+            self.say(f"draw from it with: minigen sample {self.out}")
 
-    def over(self, step: int) -> str:
-        """What to add when nothing is left to do."""
-        return ": nothing is left to do; --steps asks for more" if step >= self.steps else ", and goes on"
+    def found(self, step: int, averaged: Generative) -> None:
+        """Says where a run is taken up; its pictures are drawn if there was no time for them."""
+        self.resumed, self.saved, self.since = False, step, time.perf_counter()
+        done = ": nothing is left to do; --steps asks for more" if step >= self.steps else ", and goes on"
+        self.say(f"{self.out / RUN} is at step {step:,} of {self.steps:,}{done}")
+        if not self.path(step).exists():
+            self.picture(step, averaged)
 
     def say(self, line: str) -> None:
         """A line above the progress bar, if there is one."""
         clear = "\r\033[K" if sys.stdout.isatty() else ""
         print(clear + line, flush=True)
 
-    def picture(self, step: int, averaged: Generative, recipe: Recipe) -> str:
+    def path(self, step: int) -> Path:
+        """Of the sheet of a step."""
+        return self.out / "pictures" / f"{step:06}.png"
+
+    def picture(self, step: int, averaged: Generative) -> str:
         """Writes what the model draws by now; returns the path, or "" for a model that draws nothing."""
-        images = look(averaged, self.source, recipe)
+        images = progress(averaged, self.source, self.recipe)
         if images is None:
             return ""
-        path = self.out / "pictures" / f"{step:06}.png"
-        write_image(path, sheet(middle(images, self.kind.crop), across(averaged)))
-        return str(path)
+        write_image(self.path(step), sheet(middle(images, self.source.kind.crop), across(averaged)))
+        return str(self.path(step))
 
     def stopped(self) -> None:
         """Says how to go on."""
@@ -124,12 +166,12 @@ class Report:
             self.say(f"stopped; {kept}")
 
 
-def look(model: Generative, source: Supply, recipe: Recipe) -> Tensor | None:
+def progress(model: Generative, source: Supply, recipe: Recipe) -> Tensor | None:
     """Images that show what a model can do: its own, or images of the data above what becomes of them.
 
     None for a model that makes no images.
     """
-    if type(model).sample is not Generative.sample:
+    if draws(model):
         return draw(model, PICTURES)
     if recipe.remade is None:
         return None
@@ -139,3 +181,8 @@ def look(model: Generative, source: Supply, recipe: Recipe) -> Tensor | None:
         before, after = recipe.remade(model, to_device(batch, where))
     rows = zip(before.cpu().split(COLUMNS), after.cpu().clamp(-1, 1).split(COLUMNS), strict=True)
     return torch.cat([part for row in rows for part in row])
+
+
+def draws(model: Generative) -> bool:
+    """Whether a model makes images out of nothing."""
+    return type(model).sample is not Generative.sample

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from minigen.data.rows import nearest
 
+MOST = 2.0**63  # what whole numbers are below, seeds for one
 KINDS = {int: "a whole number", float: "a number", str: "a word"}
 
 
@@ -20,6 +21,8 @@ def read(words: Iterable[str], known: Mapping[str, inspect.Parameter]) -> dict[s
     """
     settings: dict[str, Any] = {}
     for word in words:
+        if word.startswith("-"):
+            raise ValueError(f"there is no option {word}; settings are NAME=VALUE, as in width=64")
         name, equals, value = word.partition("=")
         if not equals:
             raise ValueError(f"a setting should be NAME=VALUE, as in width=64; got {word!r}")
@@ -46,14 +49,20 @@ def _value(name: str, text: str, parameter: inspect.Parameter) -> Any:
         values = tuple(one(part) for part in (text.split(",") if several else [text]))
     except ValueError:
         values = ()
-    if not values or not all(least <= value < float("inf") for value in values):
+    if not values or not all(least <= value < MOST for value in values):
         raise ValueError(f"{name} should be {wanted}; got {text!r}")
     return values if several else values[0]
 
 
 def table(known: Mapping[str, inspect.Parameter]) -> str:
-    """What can be set, in a line: names with their defaults."""
-    return "  ".join(f"{name}={_shown(parameter.default)}" for name, parameter in known.items())
+    """What can be set, in a line: names with their defaults, and what else can be chosen."""
+    return "  ".join(f"{p.name}={_shown(p.default)}{_or(p)}" for p in known.values())
+
+
+def _or(parameter: inspect.Parameter) -> str:
+    """The other choices, if there are any."""
+    choices = get_args(parameter.annotation) if get_origin(parameter.annotation) is Literal else ()
+    return f" (or {', '.join(c for c in choices if c != parameter.default)})" if choices else ""
 
 
 def _shown(value: Any) -> str:

@@ -90,7 +90,7 @@ def train(
             update_average(averaged, model, min(decay, (1 + step) / (10 + step)))
             if checkpoint is not None and first and (step % every == 0 or step == steps):
                 run.save(checkpoint, step, losses)
-            bar.set_postfix(losses, refresh=False)
+            bar.set_postfix({name: v for name, v in losses.items() if "." not in name}, refresh=False)
             bar.update()
             yield step, losses, averaged
 
@@ -173,4 +173,5 @@ def progress_bar(wanted: bool, done: int, steps: int) -> tqdm:
     out = sys.stdout  # not stderr: nbgrader takes marks off for what a notebook writes there
     watched = out.isatty() or type(out).__module__.startswith("ipykernel")
     silent = not (wanted and watched)
-    return tqdm(total=steps, initial=done, disable=silent, file=out, mininterval=0.1, miniters=1)
+    shown = {"unit": " steps", "dynamic_ncols": True, "mininterval": 0.1, "miniters": 1}
+    return tqdm(total=steps, initial=done, disable=silent, file=out, **shown)

@@ -7,19 +7,18 @@ import torch
 
 from minigen import processes
 from minigen.data.named import supply
-from minigen.recipes import RECIPES, Kind
+from minigen.recipes import RECIPES
 
-STEPS, BATCH = 3, 24  # a multiple of the critics' turns and of the processes
-NAMES = ("autoencoder", "vae", "conditional_vae", "wgan_gp", "conditional_gan", "ddpm", "conditional_ddpm")
+STEPS, BATCH = 3, 60  # a multiple of the critics' turns times the processes
+NAMES = tuple(RECIPES)
 
 
 def losses(name, device="cpu"):
     """Those of the first steps of a recipe, and a number that every weight has a part in."""
     source = supply("digits")
-    kind = Kind(source.name, source.channels, source.size, source.crop, source.classes, source.mean)
     settings = {"batch": BATCH, "width": 16}
     recipe = RECIPES[name]
-    model = recipe.make(kind, settings)
+    model = recipe.make(source.kind, settings)
     run = list(recipe.train(model, source, STEPS, settings, device=device, progress=False))
     weights = torch.cat([p.detach().flatten() for p in model.parameters()])
     return [found for _, found, _ in run], weights.double().abs().sum().item()
@@ -28,7 +27,7 @@ def losses(name, device="cpu"):
 def odd_batch():
     """What is said of a batch that two processes cannot share."""
     source, recipe = supply("digits"), RECIPES["autoencoder"]
-    model = recipe.make(Kind("digits", 1, 8, 8, 10), {})
+    model = recipe.make(source.kind, {})
     try:
         list(recipe.train(model, source, 1, {"batch": 3}, device="cpu", progress=False))
     except ValueError as error:

@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from minigen import drawing, recipes
+from minigen import drawing, evaluation, recipes
 from minigen.cli import app
 from minigen.core import Generative
 from minigen.data.folder import image_files, read_images
@@ -101,6 +101,7 @@ def test_guidance_reaches_the_model():
         ("vae", {"steps": 5}, "steps are for a diffusion model; a VAE draws in one"),
         ("conditional_vae", {"labels": [10]}, "labels should be whole numbers from 0 to 9; got [10]"),
         ("conditional_gan", {"labels": [-1]}, "labels should be whole numbers from 0 to 9; got [-1]"),
+        ("conditional_ddpm", {"guidance": float("nan")}, "guidance should be a finite number; got nan"),
         ("ddpm", {"guidance": 2.0}, "guidance is for a diffusion model with classes; this is a DDPM"),
         ("ddpm", {"steps": 2000}, "steps should be from 1 to 1000, the number of steps in the chain"),
     ],
@@ -193,13 +194,45 @@ def test_a_damaged_a_foreign_and_a_newer_checkpoint_are_refused_by_name(tmp_path
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     assert "mine.safetensors is damaged (its checksum is wrong)" in refusal("sample", path, "--out", out)
     path.write_bytes(whole[: len(whole) // 2])
-    assert "mine.safetensors is damaged, or not a checkpoint" in refusal("sample", path, "--out", out)
+    assert "mine.safetensors is damaged, or was not written by minigen" in refusal(
+        "sample", path, "--out", out
+    )
     torch.save({"weights": torch.zeros(2)}, path)  # a pickle, which nobody opens
-    assert "mine.safetensors is damaged, or not a checkpoint" in refusal("sample", path, "--out", out)
+    assert "mine.safetensors is damaged, or was not written by minigen" in refusal(
+        "sample", path, "--out", out
+    )
     settings = about("vae", Kind("digits", 1, 8, 8, 10), {})
     recipes.checkpoint.write(path, {"version": 2, "settings": settings}, {"x": torch.zeros(1)})
     said = refusal("sample", path, "--out", out)
     assert "mine.safetensors has format 2" in said and "update minigen" in said
+
+
+def test_what_is_asked_for_on_the_command_line_is_drawn(tmp_path):
+    out = tmp_path / "drawn"
+    asked = ["--labels", "7,1", "--guidance", 4, "--steps", 3, "--seed", 5, "-n", 4]
+    minigen("sample", "digit_conditional_ddpm", "--out", out, *asked)
+    model = recipes.trained("digit_conditional_ddpm")
+    images = drawing.draw(model, 4, seed=5, labels=[7, 1], steps=3, guidance=4.0)
+    (read,) = read_images(image_files(out))
+    assert torch.equal(to_bytes(read), to_bytes(images))
+    for other in ({"guidance": 1.0}, {"steps": 4}, {"seed": 6}, {"labels": [7]}):
+        options = {"seed": 5, "labels": [7, 1], "steps": 3, "guidance": 4.0} | other
+        assert not torch.equal(to_bytes(drawing.draw(model, 4, **options)), to_bytes(images))
+
+
+def test_force_leaves_no_older_picture_beside_the_new_ones(tmp_path):
+    (tmp_path / "mine.png").write_bytes(b"mine")
+    minigen("sample", "digit_vae", "--out", tmp_path, "-n", 5, "--force")
+    minigen("sample", "digit_vae", "--out", tmp_path, "-n", 2, "--force")
+    assert {p.name for p in tmp_path.iterdir()} == {"mine.png", "000000.png", "000001.png"}
+
+
+def test_a_place_that_is_taken_is_refused_before_anything_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.setattr(drawing, "find_model", lambda *_: pytest.fail("it has begun"))
+    (tmp_path / "a.PNG").write_bytes(b"mine")
+    assert "is already there" in refusal("sample", "digit_vae", "--out", tmp_path / "a.PNG")
+    below = tmp_path / "a.PNG" / "b.png"
+    assert "--out should be a folder that can be written to" in refusal("sample", "digit_vae", "--out", below)
 
 
 def test_a_run_is_drawn_from_by_its_folder_in_the_size_of_its_data(tmp_path, monkeypatch):
@@ -212,4 +245,5 @@ def test_a_run_is_drawn_from_by_its_folder_in_the_size_of_its_data(tmp_path, mon
     assert images.shape == (3, 1, 28, 28)
     (framed,) = drawing.draw(recipes.load(run / "run.safetensors"), 3).split(3)
     assert torch.equal(to_bytes(framed[..., 2:-2, 2:-2]), to_bytes(images))
+    assert evaluation.crowd(str(run), draws=4).shape == (1, 28, 28)
     assert Image.open(run / "pictures" / "000002.png").size == (10 * 58 + 2, 6 * 58 + 2)

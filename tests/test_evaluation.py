@@ -133,7 +133,7 @@ def test_what_is_not_there_is_refused_with_what_there_is(tmp_path):
     (tmp_path / "empty").mkdir()
     assert "has no images" in refusal(tmp_path / "empty", "digits")
     (tmp_path / "a.txt").write_text("words")
-    assert "a.txt is damaged, or not a checkpoint" in refusal("digits", tmp_path / "a.txt")
+    assert "a.txt is damaged, or was not written by minigen" in refusal("digits", tmp_path / "a.txt")
     assert "digit_autoencoder cannot be evaluated: ConvAutoencoder cannot sample" in refusal(
         "digits", "digit_autoencoder"
     )

@@ -40,7 +40,7 @@ def test_without_a_recipe_all_are_listed_with_their_settings():
     for name, recipe in RECIPES.items():
         assert f"\n{name}: " in said
         assert all(f"{setting}=" in said for setting in recipe.settings())
-    assert "multiples=1,2  schedule=cosine" in said
+    assert "multiples=1,2  schedule=cosine (or linear)  target=noise (or data, velocity)" in said
 
 
 def test_a_run_says_how_far_it_is_and_keeps_a_checkpoint_and_pictures(tmp_path):
@@ -48,7 +48,8 @@ def test_a_run_says_how_far_it_is_and_keeps_a_checkpoint_and_pictures(tmp_path):
     out = tmp_path / "runs" / "conditional_vae-digits"
     pattern = r"step (\d) of 6  loss [-\d.]+  reconstruction [-\d.]+  kl [\d.]+  .* ms a step  (\S+)\n"
     lines = re.findall(pattern, said)
-    assert [step for step, _ in lines] == ["3", "6"] and len(said.splitlines()) == 2
+    assert [step for step, _ in lines] == ["3", "6"] and len(said.splitlines()) == 3
+    assert said.endswith("draw from it with: minigen sample runs/conditional_vae-digits\n")
     for step, path in lines:
         assert path == f"runs/conditional_vae-digits/pictures/00000{step}.png"
         assert Image.open(path).size == (10 * 34 + 2, 6 * 34 + 2)
@@ -82,7 +83,7 @@ def test_another_run_in_the_same_folder_is_refused_by_what_differs(tmp_path):
         (["vae", "width=4", "--data", "shapes:8"], "(data: digits in the file, shapes:8 here)"),
     ):  # fmt: skip
         refused = refusal(*words, *run)
-        assert said in refused and "give another path, or move the file away to start anew" in refused
+        assert said in refused and "give another path, or move the file away and train anew" in refused
     assert (tmp_path / "run.safetensors").read_bytes() == before
 
 
@@ -109,7 +110,7 @@ def test_pictures_of_an_autoencoder_are_rows_of_data_above_what_becomes_of_them(
         def decode(self, z):
             return -z
 
-    images = running.look(Negative(), source, RECIPES["autoencoder"])
+    images = running.progress(Negative(), source, RECIPES["autoencoder"])
     assert images.shape == (running.PICTURES, 1, 8, 8)
     for above, below in zip(images.split(10)[::2], images.split(10)[1::2], strict=True):
         assert torch.equal(above, -below)
@@ -122,7 +123,7 @@ def test_someone_who_stops_a_run_is_told_how_it_goes_on(tmp_path, monkeypatch, c
         stop.called = True
 
     stop.called = False
-    monkeypatch.setattr(running, "look", stop)
+    monkeypatch.setattr(running, "progress", stop)
     with pytest.raises(KeyboardInterrupt):
         running.train("vae", ["width=4"], steps=9, every=2, out=tmp_path)
     assert capsys.readouterr().out.endswith("stopped; the same command goes on from step 4\n")
@@ -139,13 +140,94 @@ def test_someone_who_stops_a_run_is_told_how_it_goes_on(tmp_path, monkeypatch, c
         (["vae", "--device", "gpu"], "device should be a device that torch has here"),
         (["ddpm", "width=20"], "width should be a multiple of 8 above 8; got 20"),
         (["ddpm", "multiples=1,2,2,2,2"], "multiples should be 1 to 3 whole numbers from 1"),
-        (["wgan_gp", "critic_steps=5"], "x should have a multiple of critic_steps = 5 images; got 192"),
+        (["wgan_gp", "critic_steps=5"], "batch should be a multiple of 5, for 1 processes and 5 turns of"),
+        (["vae", "--width", "4"], "there is no option --width; settings are NAME=VALUE, as in width=64"),
+        (["conditional_ddpm", "dropped=2"], "dropped should be a share, in [0, 1]; got 2.0"),
+        (["vae", "--data", "shapes:"], "there is no data set shapes:, did you mean shapes"),
         (["ddpm", "schedule=sine"], "schedule should be one of cosine, linear; got 'sine'"),
     ],
 )  # fmt: skip
 def test_bad_input_is_told_what_was_wanted_and_leaves_nothing(words, said, tmp_path):
     assert refusal(*words).startswith(said)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_another_training_in_the_same_folder_is_refused_until_the_first_has_ended(tmp_path):
+    with running.alone(tmp_path):
+        assert "another training is at work in" in refusal("vae", "--steps", 2, "--out", tmp_path)
+    train("vae", "width=4", "--steps", 2, "--out", tmp_path)
+    assert header(tmp_path)["step"] == 2
+
+
+def test_what_a_killed_save_has_left_is_removed(tmp_path):
+    (tmp_path / ".run.safetensors.123.tmp").write_bytes(b"half")
+    train("vae", "width=4", "--steps", 2, "--out", tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} <= {"run.safetensors", "pictures", ".lock"}
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_the_first_step(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setattr(running, "Report", lambda *_: pytest.fail("it has begun"))
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        assert "--out should be a folder that can be written to; got" in refusal("vae", "--out", out)
+
+
+def test_a_disk_that_is_full_is_said_in_a_sentence_that_names_the_file(tmp_path, monkeypatch):
+    def full(*_):
+        raise checkpoint.SafetensorError("No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(OSError, match=r"cannot write .*run.safetensors: No space left on device"):
+        train("vae", "width=4", "--steps", 2, "--out", tmp_path)
+
+
+def test_everyone_who_may_read_pictures_may_read_the_checkpoint(tmp_path):
+    train("vae", "width=4", "--steps", 2, "--out", tmp_path)
+    picture, run = tmp_path / "pictures" / "000002.png", tmp_path / "run.safetensors"
+    (tmp_path / "mine").write_text("x")
+    assert len({path.stat().st_mode for path in (tmp_path / "mine", picture, run)}) == 1
+
+
+def test_a_file_of_minigen_that_is_no_run_is_refused(tmp_path):
+    checkpoint.write(tmp_path / "run.safetensors", {"version": 1, "accuracy": 1.0}, {"x": torch.zeros(2)})
+    said = refusal("vae", "--out", tmp_path)
+    assert "run.safetensors holds no run to go on with (it has no groups, losses" in said
+
+
+def test_the_pictures_of_a_step_that_was_killed_before_them_are_drawn_when_the_run_goes_on(tmp_path):
+    train("vae", "width=4", "--steps", 1, "--out", tmp_path)
+    picture = tmp_path / "pictures" / "000001.png"
+    picture.unlink()
+    assert "is at step 1 of 3, and goes on" in train("vae", "width=4", "--steps", 3, "--out", tmp_path)
+    assert picture.exists()
+
+
+def test_the_device_that_is_asked_for_is_used(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINIGEN_DEVICE", "nonsense")
+    train("vae", "width=4", "--steps", 2, "--out", tmp_path / "run", "--device", "cpu")
+    run = CliRunner().invoke(
+        app, ["sample", str(tmp_path / "run"), "--out", str(tmp_path / "a.png"), "--device", "cpu"]
+    )
+    assert run.exit_code == 0, run.exception
+
+
+def test_only_the_first_of_several_processes_writes_and_speaks(tmp_path, monkeypatch):
+    monkeypatch.setattr(running.processes, "rank", lambda: 1)
+    assert train("vae", "width=4", "--steps", 2, "--every", 1, "--out", tmp_path) == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_processes_that_resume_from_different_steps_do_not_begin(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(running.processes, "agree", lambda what, value: asked.append(value))
+    train("vae", "width=4", "--steps", 3, "--out", tmp_path)
+    train("vae", "width=4", "--steps", 4, "--out", tmp_path)
+    assert asked == [0, 3]
+
+
+def test_the_optimizer_of_a_gan_has_little_momentum(tmp_path):
+    train("gan", "width=4", "--steps", 1, "--out", tmp_path)
+    assert [group["betas"] for group in header(tmp_path)["groups"]["critic"]] == [[0.5, 0.9]]
 
 
 def test_a_file_is_json_and_tensors_alone(tmp_path):

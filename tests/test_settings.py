@@ -1,6 +1,7 @@
 """Settings from the command line: what is read, and what each mistake is told."""
 
 import inspect
+import re
 from typing import Literal
 
 import pytest
@@ -33,7 +34,8 @@ def test_values_have_the_types_of_their_settings():
     [
         ("widht=64", "there is no setting widht, did you mean width? (there is: width, lr, "),
         ("width", "a setting should be NAME=VALUE, as in width=64; got 'width'"),
-        ("--width=64", "there is no setting --width, did you mean width?"),
+        ("--width=64", "there is no option --width=64; settings are NAME=VALUE, as in width=64"),
+        ("seed=9223372036854775808", "seed should be a whole number, at least 0; got '9223372036854775808'"),
         ("width=big", "width should be a whole number, at least 1; got 'big'"),
         ("width=6.5", "width should be a whole number, at least 1; got '6.5'"),
         ("width=0", "width should be a whole number, at least 1; got '0'"),
@@ -59,4 +61,5 @@ def test_a_name_that_comes_twice_is_refused():
 
 
 def test_the_table_can_be_typed_again():
-    assert settings.read(settings.table(KNOWN).split(), KNOWN) == {k: p.default for k, p in KNOWN.items()}
+    words = re.findall(r"\w+=\S+", settings.table(KNOWN))
+    assert settings.read(words, KNOWN) == {k: p.default for k, p in KNOWN.items()}

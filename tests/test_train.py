@@ -445,7 +445,7 @@ def test_a_damaged_or_foreign_file_is_refused(saved, tmp_path):
     bad = [b"", b"hello", b"\0" * 999, whole[:-1], whole[: len(whole) // 2], whole + b"\0"]
     for data in [*bad, foreign.read_bytes(), pickled.read_bytes()]:
         saved.write_bytes(data)
-        refused(saved, noisy(), "damaged, or not a checkpoint of minigen")
+        refused(saved, noisy(), "damaged, or was not written by minigen")
     folder = tmp_path / "folder"
     folder.mkdir()
     refused(folder, noisy(), "damaged, or not")

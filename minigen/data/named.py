@@ -18,20 +18,30 @@ Batch = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
-class Supply:
-    """A data set for training.
+class Kind:
+    """Which images a data set has, and a model is for.
 
-    name: as it was asked for.  channels, size: of its images, size a power of two.  crop: height and width
-    without the dark frame that brought them to that size.  classes: how many.  mean: (C, size, size), of its
-    images.  batches: from the number of images in a batch to what draws one, as `data.batches`.
+    data: the name of the data set.  channels, size: of the images, size a power of two.  crop: height and
+    width without the dark frame that brought them to that size.  classes: how many.  mean: (C, size, size),
+    of the images; for a model that is read from a file, which has its own, any.
     """
 
-    name: str
+    data: str
     channels: int
     size: int
     crop: int
     classes: int
-    mean: Tensor
+    mean: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Supply:
+    """A data set for training.
+
+    batches: from the number of images in a batch to what draws one, as `data.batches`.
+    """
+
+    kind: Kind
     batches: Callable[[int], Callable[[torch.Generator], Batch]]
 
 
@@ -42,8 +52,8 @@ def supply(name: str) -> Supply:
     without end, none twice, whose class is their shape.
     Raises ValueError for another name, and DownloadError as `fetch` does.
     """
-    start, _, rest = name.partition(":")
-    if start == "shapes" and (not rest or rest.isdecimal()):
+    start, colon, rest = name.partition(":")
+    if start == "shapes" and (rest.isdecimal() or not colon):
         return _shapes(name, int(rest or 32))
     if name not in DATASETS:
         raise ValueError(f"there is no data set {name}{nearest(name, [*DATASETS, 'shapes'])}")
@@ -51,8 +61,8 @@ def supply(name: str) -> Supply:
     crop = images.shape[-1]
     size = 2 ** (crop - 1).bit_length()
     x = F.pad(images, [(size - crop) // 2] * 4, value=-1)
-    about = (name, x.shape[1], size, crop, int(labels.max()) + 1, x.mean(0))
-    return Supply(*about, lambda n: batches(x, labels, n))
+    kind = Kind(name, x.shape[1], size, crop, int(labels.max()) + 1, x.mean(0))
+    return Supply(kind, lambda n: batches(x, labels, n))
 
 
 def _shapes(name: str, size: int) -> Supply:
@@ -67,4 +77,4 @@ def _shapes(name: str, size: int) -> Supply:
 
         return draw_batch
 
-    return Supply(name, 3, size, size, len(SHAPES), shapes(1000, size, ENDLESS)[0].mean(0), of)
+    return Supply(Kind(name, 3, size, size, len(SHAPES), shapes(1000, size, ENDLESS)[0].mean(0)), of)

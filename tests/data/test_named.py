@@ -13,8 +13,8 @@ def batch(source, n, seed=0):
 
 def test_digits_come_as_they_are():
     source, (x, labels) = supply("digits"), digits("train")
-    assert (source.channels, source.size, source.crop, source.classes) == (1, 8, 8, 10)
-    assert torch.equal(source.mean, x.mean(0))
+    assert (source.kind.channels, source.kind.size, source.kind.crop, source.kind.classes) == (1, 8, 8, 10)
+    assert torch.equal(source.kind.mean, x.mean(0))
     images, theirs = batch(source, 200)
     rows = [int((x == image).flatten(1).all(1).nonzero()[0]) for image in images]
     assert torch.equal(x[rows], images) and torch.equal(labels[rows], theirs)
@@ -24,7 +24,7 @@ def test_images_of_28_pixels_get_a_dark_frame_of_two(monkeypatch):
     x = torch.rand(5, 1, 28, 28)
     monkeypatch.setitem(DATASETS, "mnist", lambda split: (x, torch.arange(5)))
     source = supply("mnist")
-    assert (source.size, source.crop, source.classes) == (32, 28, 5)
+    assert (source.kind.size, source.kind.crop, source.kind.classes) == (32, 28, 5)
     images, labels = batch(source, 20)
     assert torch.equal(images[:, :, 2:-2, 2:-2], x[labels])
     images[:, :, 2:-2, 2:-2] = -1
@@ -33,7 +33,7 @@ def test_images_of_28_pixels_get_a_dark_frame_of_two(monkeypatch):
 
 def test_shapes_never_end_and_their_class_is_their_shape():
     source = supply("shapes:16")
-    assert (source.channels, source.size, source.crop, source.classes) == (3, 16, 16, 6)
+    assert (source.kind.channels, source.kind.size, source.kind.crop, source.kind.classes) == (3, 16, 16, 6)
     images, labels = batch(source, 40)
     again, _ = batch(source, 40)
     others, _ = batch(source, 40, seed=1)
@@ -41,7 +41,7 @@ def test_shapes_never_end_and_their_class_is_their_shape():
     start = int(torch.randint(2**31, (), generator=torch.Generator().manual_seed(0)))
     factors = random_factors(40, 1, start)
     assert torch.equal(labels, factors.shape) and torch.equal(images, draw(factors, 16))
-    assert source.mean.shape == (3, 16, 16) and supply("shapes").size == 32
+    assert source.kind.mean.shape == (3, 16, 16) and supply("shapes").kind.size == 32
 
 
 @pytest.mark.parametrize(
