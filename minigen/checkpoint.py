@@ -117,6 +117,8 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
     Raises OSError for a file that is not there, or that one may not read.
     """
+    if Path(path).is_dir():
+        raise refusal(path, "is a folder")
     open(path, "rb").close()
     try:
         with safe_open(path, framework="pt") as file:

@@ -448,7 +448,7 @@ def test_a_damaged_or_foreign_file_is_refused(saved, tmp_path):
         refused(saved, noisy(), "damaged, or was not written by minigen")
     folder = tmp_path / "folder"
     folder.mkdir()
-    refused(folder, noisy(), "damaged, or not")
+    refused(folder, noisy(), "is a folder")
 
 
 def test_no_byte_of_a_checkpoint_can_change_unnoticed(saved):
