@@ -3,8 +3,10 @@
 from typing import Literal
 
 import torch
+from torch import nn
 
 from minigen.autoencoder import ConvAutoencoder, LinearAutoencoder
+from minigen.core import Generative
 from minigen.data.named import Kind
 from minigen.ddpm import DDPM, ConditionalDDPM
 from minigen.denoising import Restorer, hourglass
@@ -24,6 +26,7 @@ from minigen.latent_space import ConditionalVAE, SwapAutoencoder
 from minigen.unet import LabelledUNet, UNet
 from minigen.vae import VAE, BernoulliVAE
 
+SMALL = 8  # pixels: up to here the lessons' own networks and learning rates serve
 CHAINS = {"cosine": cosine_betas, "linear": linear_betas}
 
 
@@ -35,7 +38,7 @@ def linear_autoencoder(kind: Kind, latent: int = 8) -> LinearAutoencoder:
 
 def autoencoder(kind: Kind, latent: int = 8, width: int = 16) -> ConvAutoencoder:
     """A convolutional autoencoder; lesson 10."""
-    return ConvAutoencoder(latent, width, kind.channels, kind.size)
+    return awake(ConvAutoencoder(latent, width, kind.channels, kind.size), kind)
 
 
 def denoiser(kind: Kind, width: int = 16) -> Restorer:
@@ -45,22 +48,22 @@ def denoiser(kind: Kind, width: int = 16) -> Restorer:
 
 def vae(kind: Kind, latent: int = 8, width: int = 16, beta: float = 1.0) -> VAE:
     """A variational autoencoder; lesson 13."""
-    return VAE(kind.channels, kind.size, latent, width, beta)
+    return awake(VAE(kind.channels, kind.size, latent, width, beta), kind)
 
 
 def bernoulli_vae(kind: Kind, latent: int = 8, width: int = 16, beta: float = 1.0) -> BernoulliVAE:
     """A VAE of black and white pictures: what is brighter than the middle is white; lesson 13."""
-    return BernoulliVAE(kind.channels, kind.size, latent, width, beta)
+    return awake(BernoulliVAE(kind.channels, kind.size, latent, width, beta), kind)
 
 
 def conditional_vae(kind: Kind, latent: int = 8, width: int = 16) -> ConditionalVAE:
     """A VAE that is told the class; lesson 14."""
-    return ConditionalVAE(kind.classes, kind.channels, kind.size, latent, width)
+    return awake(ConditionalVAE(kind.classes, kind.channels, kind.size, latent, width), kind)
 
 
 def swap_autoencoder(kind: Kind, latent: int = 8, width: int = 16) -> SwapAutoencoder:
     """One encoder and two decoders, for the even and the odd classes; lesson 14."""
-    return SwapAutoencoder(kind.channels, kind.size, latent, width)
+    return awake(SwapAutoencoder(kind.channels, kind.size, latent, width), kind)
 
 
 def gan(kind: Kind, latent: int = 16, width: int = 16, critic_steps: int = 1) -> GAN:
@@ -145,6 +148,28 @@ def noisy_classifier(
     """Names the class of a picture in any noise of a chain; lesson 54."""
     check_unet(kind, width, (1, 2))
     return NoisyClassifier(Schedule(CHAINS[schedule]()), kind.classes, kind.channels, kind.size, width)
+
+
+def awake(model: Generative, kind: Kind) -> Generative:
+    """The model, with first weights from which it learns where images are large, or mostly background.
+
+    The larger the images, the deeper the networks, and torch's own first weights let a signal fade from layer
+    to layer: He's keep its size.  And a decoder that starts at grey and ends in tanh runs towards the
+    background so fast that the slope of tanh is gone by then: this one starts at the mean brightness.
+    Source: He et al. 2015, Delving Deep into Rectifiers, equation 10.
+    """
+    if kind.size <= SMALL or kind.mean is None:
+        return model
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+    with torch.no_grad():
+        for decoder in getattr(model, "decoders", None) or [model.decoder]:
+            *_, last = (layer for layer in decoder if isinstance(layer, nn.Conv2d))
+            last.weight.mul_(0.1)
+            last.bias.copy_(kind.mean.mean((1, 2)).clamp(-0.99, 0.99).atanh())
+    return model
 
 
 def check_unet(kind: Kind, width: int, multiples: tuple[int, ...]) -> None:

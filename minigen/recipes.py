@@ -23,6 +23,7 @@ from minigen.core import Generative, budget
 from minigen.data import cache_folder
 from minigen.data.named import Kind, Supply, supply
 from minigen.data.rows import nearest
+from minigen.models import SMALL
 from minigen.train import Batch, train
 
 # ---- what each model is shown: (images, labels, generator) to a batch
@@ -75,7 +76,8 @@ class Recipe:
 
     model: makes it, untrained, of a Kind and its settings.  steps: at the three budgets.  shown: what it is
     shown of images and labels.  remade: images before and after it, for a model that draws nothing of its
-    own.  batch: images in one.  lr, betas: of Adam.  decay: of the averaged weights.
+    own.  batch: images in one.  lr, betas: of Adam.  lr_large: lr for images that are not small, if another.
+    decay: of the averaged weights.
     """
 
     model: Callable[..., Generative]
@@ -84,21 +86,26 @@ class Recipe:
     remade: Callable[[Generative, Batch], tuple[Tensor, Tensor]] | None = None
     batch: int = 64
     lr: float = 3e-3
+    lr_large: float | None = None
     betas: tuple[float, float] = (0.9, 0.999)
     decay: float = 0.999
 
-    def settings(self) -> dict[str, inspect.Parameter]:
-        """What can be set by name: what the model is made with, then how it is trained."""
+    def settings(self, size: int = SMALL) -> dict[str, inspect.Parameter]:
+        """What can be set by name: what the model is made with, then how it is trained.
+
+        size: of the images, on which the default of lr depends.
+        """
+        lr = self.lr if size <= SMALL else self.lr_large or self.lr
         _, *of_model = inspect.signature(self.model).parameters.values()
         of_training = [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=type(default))
-            for name, default in (("batch", self.batch), ("lr", self.lr), ("decay", self.decay), ("seed", 0))
+            for name, default in (("batch", self.batch), ("lr", lr), ("decay", self.decay), ("seed", 0))
         ]
         return {parameter.name: parameter for parameter in (*of_model, *of_training)}
 
-    def defaults(self) -> dict[str, Any]:
-        """What each setting is unless it is set."""
-        return {name: parameter.default for name, parameter in self.settings().items()}
+    def defaults(self, size: int = SMALL) -> dict[str, Any]:
+        """What each setting is unless it is set, for images of a size."""
+        return {name: parameter.default for name, parameter in self.settings(size).items()}
 
     def make(self, kind: Kind, settings: dict[str, Any]) -> Generative:
         """The model, with random weights that depend on the seed alone."""
@@ -111,7 +118,7 @@ class Recipe:
         self, model: Generative, data: Supply, steps: int, settings: dict[str, Any], **options: Any
     ) -> Iterator[tuple[int, dict[str, float], Generative]]:
         """`train` as the recipe has it.  options: further ones of `train`."""
-        chosen = self.defaults() | settings
+        chosen = self.defaults(data.kind.size) | settings
         draw, adam = data.batches(chosen["batch"]), partial(Adam, lr=chosen["lr"], betas=self.betas)
         return train(
             model, lambda generator: self.shown(*draw(generator), generator), steps, optimizer=adam,
@@ -120,15 +127,16 @@ class Recipe:
 
 
 ADVERSARIAL = {"lr": 1e-3, "betas": (0.5, 0.9), "decay": 0.995}
+DEEP = {"lr_large": 1e-3}  # the networks are deeper then
 GUIDED = {"shown": with_labels, "lr": 2e-3}
 RECIPES = {
     "linear_autoencoder": Recipe(models.linear_autoencoder, (10, 1200, 6000), remade=rebuilt),
-    "autoencoder": Recipe(models.autoencoder, (10, 1200, 6000), remade=rebuilt),
+    "autoencoder": Recipe(models.autoencoder, (10, 1200, 6000), remade=rebuilt, **DEEP),
     "denoiser": Recipe(models.denoiser, (10, 1200, 6000), with_noise, restored),
-    "vae": Recipe(models.vae, (10, 1500, 6000), batch=128),
-    "bernoulli_vae": Recipe(models.bernoulli_vae, (10, 1500, 6000), black_and_white, batch=128),
-    "conditional_vae": Recipe(models.conditional_vae, (10, 1500, 6000), with_labels),
-    "swap_autoencoder": Recipe(models.swap_autoencoder, (10, 1200, 6000), with_families, swapped),
+    "vae": Recipe(models.vae, (10, 1500, 6000), batch=128, **DEEP),
+    "bernoulli_vae": Recipe(models.bernoulli_vae, (10, 1500, 6000), black_and_white, batch=128, **DEEP),
+    "conditional_vae": Recipe(models.conditional_vae, (10, 1500, 6000), with_labels, **DEEP),
+    "swap_autoencoder": Recipe(models.swap_autoencoder, (10, 1200, 6000), with_families, swapped, **DEEP),
     "gan": Recipe(models.gan, (5, 1200, 10_000), **ADVERSARIAL),
     "minimax_gan": Recipe(models.minimax_gan, (5, 1200, 10_000), **ADVERSARIAL),
     "wgan": Recipe(models.wgan, (4, 600, 3000), batch=320, **ADVERSARIAL),
@@ -182,7 +190,12 @@ def about(name: str, kind: Kind, settings: dict[str, Any]) -> dict[str, Any]:
 
     settings: those that were set; the others are as the recipe has them.
     """
-    return {"recipe": name} | {f: getattr(kind, f) for f in OF_KIND} | RECIPES[name].defaults() | settings
+    return (
+        {"recipe": name}
+        | {f: getattr(kind, f) for f in OF_KIND}
+        | RECIPES[name].defaults(kind.size)
+        | settings
+    )
 
 
 def kind_of(about: dict[str, Any]) -> Kind:

@@ -24,7 +24,10 @@ PICTURES = 60  # on a sheet
 
 def table() -> str:
     """The recipes, each with what can be set."""
-    lines = ["recipe, and what can be set as NAME=VALUE:", ""]
+    lines = [
+        "recipe, and what can be set as NAME=VALUE, with what it is for the digits unless it is set:",
+        "",
+    ]
     for name, recipe in RECIPES.items():
         said = (recipe.model.__doc__ or "").strip()
         lines += [

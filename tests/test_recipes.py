@@ -192,3 +192,24 @@ def test_an_unknown_name_is_told_the_nearest_and_the_known_ones():
         ValueError, match=r"there is no vae, did you mean .*there is: digit_linear_autoencoder"
     ):
         trained("vae")
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "conditional_vae"])
+def test_a_decoder_of_large_dark_images_learns_to_see_what_is_bright(name, monkeypatch):
+    x = torch.full((64, 1, 32, 32), -1.0)
+    for i, image in enumerate(x):
+        image[:, 8 * (i % 4) :][:, :8, 8 * (i // 4 % 4) :][:, :, :8] = 1.0
+    monkeypatch.setitem(DATASETS, "dark", lambda split: (x, torch.arange(64) % 10))
+
+    def contrast():
+        source, settings = supply("dark"), {"width": 8, "batch": 16, "decay": 0.9}
+        model = RECIPES[name].make(source.kind, settings)
+        *_, (_, _, averaged) = RECIPES[name].train(model, source, 60, settings, progress=False)
+        condition = (torch.arange(64) % 10,) if name == "conditional_vae" else ()
+        code = averaged.encode(x, *condition)
+        made = averaged.decode(code[0] if condition else code, *condition)
+        return float(made[x > 0].mean() - made[x < 0].mean())
+
+    assert contrast() > 0.1
+    monkeypatch.setattr(recipes.models, "awake", lambda model, kind: model)
+    assert contrast() < 0.05
