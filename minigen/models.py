@@ -27,7 +27,6 @@ from minigen.unet import LabelledUNet, UNet
 from minigen.vae import VAE, BernoulliVAE
 
 SMALL = 8  # pixels: up to here the lessons' own networks and learning rates serve
-CHAINS = {"cosine": cosine_betas, "linear": linear_betas}
 
 
 def linear_autoencoder(kind: Kind, latent: int = 8) -> LinearAutoencoder:
@@ -121,7 +120,7 @@ def ddpm(
     """A diffusion model; lesson 51."""
     check_unet(kind, width, multiples)
     shape = (kind.channels, kind.size, kind.size)
-    return DDPM(UNet(kind.channels, width, multiples), Schedule(CHAINS[schedule]()), shape, target)
+    return DDPM(UNet(kind.channels, width, multiples), chain(schedule), shape, target)
 
 
 def conditional_ddpm(
@@ -137,7 +136,7 @@ def conditional_ddpm(
     if not 0 <= dropped <= 1:
         raise ValueError(f"dropped should be a share, in [0, 1]; got {dropped}")
     network, shape = LabelledUNet(kind.classes, kind.channels, width, multiples), (kind.channels, kind.size)
-    model = ConditionalDDPM(network, Schedule(CHAINS[schedule]()), (*shape, kind.size), target, dropped)
+    model = ConditionalDDPM(network, chain(schedule), (*shape, kind.size), target, dropped)
     model.classes = kind.classes
     return model
 
@@ -147,7 +146,7 @@ def noisy_classifier(
 ) -> NoisyClassifier:
     """Names the class of a picture in any noise of a chain; lesson 54."""
     check_unet(kind, width, (1, 2))
-    return NoisyClassifier(Schedule(CHAINS[schedule]()), kind.classes, kind.channels, kind.size, width)
+    return NoisyClassifier(chain(schedule), kind.classes, kind.channels, kind.size, width)
 
 
 def awake(model: Generative, kind: Kind) -> Generative:
@@ -170,6 +169,11 @@ def awake(model: Generative, kind: Kind) -> Generative:
             last.weight.mul_(0.1)
             last.bias.copy_(kind.mean.mean((1, 2)).clamp(-0.99, 0.99).atanh())
     return model
+
+
+def chain(schedule: str) -> Schedule:
+    """A chain of 1,000 steps by its name."""
+    return Schedule(cosine_betas() if schedule == "cosine" else linear_betas())
 
 
 def check_unet(kind: Kind, width: int, multiples: tuple[int, ...]) -> None:
