@@ -289,7 +289,7 @@ def main() -> None:
     try:
         app()
     except (ValueError, OSError, RuntimeError, ArithmeticError) as error:
-        short = "alloc" in str(error) or "out of memory" in str(error)
+        short = "alloc_cpu" in str(error) or "out of memory" in str(error)
         said = "not enough memory; try a smaller width, batch or number" if short else error
         print(f"minigen: {said}", file=sys.stderr)
         sys.exit(2)

@@ -81,10 +81,10 @@ def check_images(name: str, x: Tensor) -> None:
 
 
 def check_folder(name: str, folder: str | Path) -> None:
-    """Makes a folder, and raises a ValueError that names the argument unless it can be written to."""
+    """Raises a ValueError that names the argument unless a folder can be written to, or made; makes none."""
+    path = Path(folder).absolute()
     try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
+        with TemporaryFile(dir=next(place for place in (path, *path.parents) if place.exists())):
             pass
     except OSError as error:
         wanted = f"{name} should be a folder that can be written to"

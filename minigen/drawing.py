@@ -42,7 +42,8 @@ def find_model(name: str, device: str | None = None) -> tuple[Generative, int]:
         raise ValueError(f"the folder {name} has no {RUN}, so it is not that of a run")
     recipe_names = recipes.named_models()
     if name not in recipe_names:
-        raise ValueError(f"there is no checkpoint {name}{nearest(name, recipe_names)}")
+        also = "; the folder of a run and a checkpoint will do too"
+        raise ValueError(f"there is no {name}{nearest(name, recipe_names)}{also}")
     return recipes.trained(name).to(where), recipes.of_digits(name)[1]["crop"]
 
 

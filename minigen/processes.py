@@ -81,13 +81,14 @@ def averaged(values: dict[str, float], where: torch.device) -> dict[str, float]:
     return dict(zip(values, numbers.tolist(), strict=True))
 
 
-def agree(what: str, value: int) -> None:
-    """Raises a ValueError, which says what, unless all processes have the same value."""
+def agree(what: str, value: int, where: torch.device) -> None:
+    """Raises a ValueError, which says what, unless all processes have the same value.  where: a device."""
     if count() > 1:
-        values: list[Any] = [None] * count()
-        distributed.all_gather_object(values, value)
-        if len(set(values)) > 1:
-            raise ValueError(f"{what} should be the same for all processes; they have {values}")
+        values = torch.zeros(count(), dtype=torch.int64, device=where)
+        values[rank()] = value
+        distributed.all_reduce(values)
+        if len(values.unique()) > 1:
+            raise ValueError(f"{what} should be the same for all processes; they have {values.tolist()}")
 
 
 class SharedDraws(TorchFunctionMode):

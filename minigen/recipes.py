@@ -160,12 +160,12 @@ def trained(name: str) -> Generative:
     torch has changed.  A file that cannot be read is made anew.  Raises ValueError, listing the names, for
     another name.
     """
-    recipe, about = of_digits(name)
+    recipe, found = of_digits(name)
     path = cache_folder() / "models" / f"{name}-{_version(name)}.safetensors"
     try:
         return load(path)
     except (FileNotFoundError, ValueError):  # not there, or damaged
-        model = recipe.make(kind_of(about), {})
+        model = recipe.make(kind_of(found), {})
         *_, (_, _, model) = recipe.train(model, supply("digits"), budget(*recipe.steps), {})
         save(name, model, path)
     return load(path)
@@ -223,7 +223,7 @@ def load(path: str | Path) -> Generative:
 def read(path: str | Path) -> tuple[Generative, dict[str, Any]]:
     """The same, and what the file says about it: see `about`."""
     header, state = checkpoint.read(path)
-    found = header.get("settings", {})
+    found = header["settings"] if isinstance(header.get("settings"), dict) else {}
     recipe = RECIPES.get(str(found.get("recipe")))
     if recipe is None:
         known = f"one of {', '.join(RECIPES)}"

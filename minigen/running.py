@@ -81,9 +81,10 @@ def train(
 
 def check_batch(batch: int, turns: int) -> None:
     """Raises a ValueError unless a batch can be shared by all processes, and by the turns of a critic."""
-    if batch % (parts := processes.count() * turns):
-        shared = f"for {processes.count()} processes and {turns} turns of a critic"
-        raise ValueError(f"batch should be a multiple of {parts}, {shared}; got {batch}")
+    if batch % (processes.count() * turns):
+        parts = {"processes": processes.count(), "turns of the critic": turns}
+        shared = " × ".join(f"{n} {what}" for what, n in parts.items() if n > 1)
+        raise ValueError(f"batch should be a multiple of {shared}; got {batch}")
 
 
 @contextmanager
@@ -97,6 +98,7 @@ def alone(out: Path) -> Iterator[None]:
         yield
         return
     check_folder("--out", out)
+    out.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(out / ".lock", timeout=0):
             for left in out.glob(f".{RUN}.*.tmp"):

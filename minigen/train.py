@@ -77,7 +77,7 @@ def train(
     done, first = 0, processes.rank() == 0
     if checkpoint is not None and Path(checkpoint).exists():
         done, losses = run.load(checkpoint)
-    processes.agree("the step that a run resumes from", done)
+    processes.agree("the step that a run resumes from", done, device)
     if done:
         yield done, losses, averaged
     with progress_bar(progress and first, done, steps) as bar:

@@ -170,13 +170,14 @@ def test_a_folder_with_files_is_not_written_to_without_force(tmp_path):
 def test_what_cannot_be_drawn_is_refused_before_anything_is_written(tmp_path):
     out = tmp_path / "a.png"
     said = [
-        ("digit_vea", [], "there is no checkpoint digit_vea, did you mean digit_vae"),
+        ("digit_vea", [], "there is no digit_vea, did you mean digit_vae"),
         (tmp_path, [], "has no run.safetensors, so it is not that of a run"),
         ("digit_autoencoder", [], "digit_autoencoder draws nothing: ConvAutoencoder cannot sample"),
         ("digit_vae", ["--labels", "two"], "labels should be whole numbers, as in 3,7; got 'two'"),
     ]
     for name, options, why in said:
         assert why in refusal("sample", name, "--out", out, *options)
+        assert why in refusal("sample", name, "--out", tmp_path / "not" / "made", *options)
     assert "--out should be FILE.png, for a sheet, or a folder" in refusal(
         "sample", "digit_vae", "--out", tmp_path / "a.jpg"
     )
@@ -184,7 +185,7 @@ def test_what_cannot_be_drawn_is_refused_before_anything_is_written(tmp_path):
     assert "--out should be a folder" in refusal("sample", "digit_vae", "--out", tmp_path / "file", "--force")
     (tmp_path / "b.png").mkdir()
     assert "--out should be a file" in refusal("sample", "digit_vae", "--out", tmp_path / "b.png", "--force")
-    assert not out.exists()
+    assert not out.exists() and not (tmp_path / "not").exists()
 
 
 def test_a_damaged_a_foreign_and_a_newer_checkpoint_are_refused_by_name(tmp_path):

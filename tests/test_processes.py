@@ -145,12 +145,9 @@ def test_one_of_two_processes_killed_leaves_a_checkpoint_that_one_alone_resumes(
 
 def test_a_run_that_only_one_of_the_processes_sees_is_refused(monkeypatch):
     monkeypatch.setattr(processes, "count", lambda: 2)
-    monkeypatch.setattr(
-        torch.distributed,
-        "all_gather_object",
-        lambda values, value: values.__setitem__(slice(None), [0, 300]),
-    )
-    with pytest.raises(
-        ValueError, match=r"the step should be the same for all processes; they have \[0, 300\]"
-    ):
-        processes.agree("the step", 0)
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda values: values.__setitem__(1, 300))
+    said = r"the step should be the same for all processes; they have \[0, 300\]"
+    with pytest.raises(ValueError, match=said):
+        processes.agree("the step", 0, torch.device("cpu"))
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda values: values.__setitem__(1, 7))
+    processes.agree("the step", 7, torch.device("cpu"))

@@ -170,6 +170,7 @@ def test_a_file_that_is_no_model_is_refused_in_a_sentence(tmp_path):
     for settings, why in (
         (said | {"recipe": "big"}, "should name its recipe, one of .*vae.*; it names 'big'"),
         ({}, "it names None"),
+        (["vae"], "it names None"),
         (said, r"a\.safetensors does not hold the weights of a vae"),
         ({"recipe": "vae"}, r"a\.safetensors does not hold the weights of a vae"),
         (said | {"latent": "many"}, r"a\.safetensors does not hold the weights of a vae"),

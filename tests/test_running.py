@@ -140,7 +140,7 @@ def test_someone_who_stops_a_run_is_told_how_it_goes_on(tmp_path, monkeypatch, c
         (["vae", "--device", "gpu"], "device should be a device that torch has here"),
         (["ddpm", "width=20"], "width should be a multiple of 8 above 8; got 20"),
         (["ddpm", "multiples=1,2,2,2,2"], "multiples should be 1 to 3 whole numbers from 1"),
-        (["wgan_gp", "critic_steps=5"], "batch should be a multiple of 5, for 1 processes and 5 turns of"),
+        (["wgan_gp", "critic_steps=5"], "batch should be a multiple of 5 turns of the critic; got 192"),
         (["vae", "--width", "4"], "there is no option --width; settings are NAME=VALUE, as in width=64"),
         (["conditional_ddpm", "dropped=2"], "dropped should be a share, in [0, 1]; got 2.0"),
         (["vae", "--data", "shapes:"], "there is no data set shapes:, did you mean shapes"),
@@ -170,6 +170,7 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_the_first_step(tmp
     monkeypatch.setattr(running, "Report", lambda *_: pytest.fail("it has begun"))
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
         assert "--out should be a folder that can be written to; got" in refusal("vae", "--out", out)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_disk_that_is_full_is_said_in_a_sentence_that_names_the_file(tmp_path, monkeypatch):
@@ -219,7 +220,7 @@ def test_only_the_first_of_several_processes_writes_and_speaks(tmp_path, monkeyp
 
 def test_processes_that_resume_from_different_steps_do_not_begin(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(running.processes, "agree", lambda what, value: asked.append(value))
+    monkeypatch.setattr(running.processes, "agree", lambda what, value, where: asked.append(value))
     train("vae", "width=4", "--steps", 3, "--out", tmp_path)
     train("vae", "width=4", "--steps", 4, "--out", tmp_path)
     assert asked == [0, 3]
