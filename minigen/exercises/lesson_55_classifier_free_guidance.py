@@ -415,6 +415,10 @@ exercise(
             dropped_by("torch.where(draws.square() < chance, nothing, labels)"),
             "You square the draws, so the share that is dropped is the root of the chance.",
         ),
+        "always as many": (
+            dropped_by("labels.masked_fill(draws.argsort().argsort() < int(chance * len(labels)), nothing)"),
+            "You take away the same number of labels each time. Each label is taken away by itself, whatever happens to the others, so now there are more and now fewer.",
+        ),
         "class 0": (
             dropped_by("torch.where(draws < chance, 0, labels)"),
             "You put 0 in the place of a dropped label. 0 is a class, and the network would take what it is told for a zero.",

@@ -27,10 +27,11 @@ GRADIENT = "∂"  # "∂0" is the name of the gradient by the first leaf among t
 
 @dataclass
 class Call:
-    """One call of the answer: the arguments by the names of its signature, and what came back."""
+    """One call of the answer: the arguments by the names of its signature; what came back, if it ended."""
 
     arguments: dict[str, Any]
     result: Any = None
+    ended: bool = False
 
 
 @dataclass
@@ -104,6 +105,7 @@ class Watched:
         self._seen.calls.append(call)
         with self._clocked():
             yield call
+        call.ended = True
         after = dict(_tensors(named))
         self._seen.modified |= {place for place, x in after.items() if place not in before}
         self._seen.modified |= {p for p, x in before.items() if p not in after or not _same(after[p], x)}

@@ -436,3 +436,14 @@ def test_inputs_that_an_answer_modifies_are_found_wherever_they_are(spoil, said)
     seen = observe(probe, answer, inspect.signature(answer), 0, device="cpu", seconds=5)
     assert seen.error is None
     assert seen.modified == said
+
+
+def test_a_call_that_raises_where_the_probe_goes_on_is_not_told_that_a_return_is_missing():
+    def of_the_largest(log_probability, x_t, t):
+        x = x_t.detach().requires_grad_()
+        with torch.enable_grad():
+            each = log_probability(x, t)
+        return torch.autograd.grad(each.max(), x)[0]  # raises where gradients are switched off
+
+    card = repr(Card(find("classifier_gradient"), evaluate(find("classifier_gradient"), of_the_largest)))
+    assert "`return`" not in card and "`images`: not what is wanted" in card
