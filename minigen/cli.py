@@ -196,8 +196,9 @@ def train(
         list[str] | None, typer.Argument(help="Settings, as in width=64 multiples=1,2,4 lr=3e-4.")
     ] = None,
     data: Annotated[
-        str, typer.Option(help="digits, shapes (shapes:16 are smaller), mnist, fashion_mnist or cifar10.")
-    ] = "digits",
+        str | None,
+        typer.Option(help="digits unless given; shapes, shapes:16, mnist, …; scenes for text_to_image."),
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps in all; more go on with a run.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder: runs/RECIPE-DATA unless given.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, …: the GPU if there is one.")] = None,
@@ -219,17 +220,23 @@ def train(
 
 @app.command()
 def sample(
-    model: Annotated[str, typer.Argument(help="The folder of a run, a checkpoint, or digit_vae, …")],
+    model: Annotated[
+        str, typer.Argument(help="The folder of a run, a checkpoint, digit_vae, … or text_to_image.")
+    ],
+    prompt: Annotated[
+        str | None,
+        typer.Argument(help='What to draw, for text_to_image: "a big red circle on a dark background".'),
+    ] = None,
     out: Annotated[Path, typer.Option(help="FILE.png for one sheet, or a folder for single files.")] = Path(
         "samples.png"
     ),
-    number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many pictures.")] = 60,
+    number: Annotated[int, typer.Option("--number", "--n", "-n", min=1, help="How many pictures.")] = 60,
     labels: Annotated[
         str | None, typer.Option(help="Classes to draw in turn, as in 3,7: all unless given.")
     ] = None,
     guidance: Annotated[
         float | None,
-        typer.Option("--guidance", "-w", help="Of a conditional diffusion model; 1 is without."),
+        typer.Option("--guidance", "-w", help="Of a model told labels (1) or words (3); 1 is without."),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Of a diffusion model: 20 unless given.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all random draws.")] = 0,
@@ -239,7 +246,7 @@ def sample(
     """Draws pictures from a model that was trained."""
     from minigen import drawing
 
-    print(drawing.sample(model, out, number, labels, guidance, steps, seed, device, force))
+    print(drawing.sample(model, out, number, prompt, labels, guidance, steps, seed, device, force))
 
 
 @app.command()

@@ -15,22 +15,24 @@ from minigen.data.folder import ENDINGS, write_image
 from minigen.data.rows import nearest
 from minigen.ddpm import DDPM, ConditionalDDPM
 from minigen.images import tile
+from minigen.latent import STEPS, Latent
 from minigen.samplers import few_steps
+from minigen.text import TextDDPM, tokenize
 
 RUN = "run.safetensors"  # in a run's folder: all that it needs to go on, and all that drawing needs
 BATCH = 250  # pictures that are drawn at once
-STEPS = 20  # of a diffusion model, of the second order with fresh noise: see lesson 53
+GUIDANCE = 3.0  # of a model that is told what to draw in words: see lesson 63
 SHEET = ".png"  # the ending of a sheet
 COLUMNS = 10  # pictures in a row of a sheet, at most
 SEEN = 32  # pixels that a picture on a sheet has at least, to be seen
-Draw = Callable[[int, Tensor | None], Tensor]  # how many, and labels (n,) or None, to images (n, C, H, W)
+Draw = Callable[[int, Tensor | None], Tensor]  # how many, and what each is told or None, to images
 
 
 def find_model(name: str, device: str | None = None) -> tuple[Generative, int]:
     """A model, and the height and width of its pictures without the frame that some data sets are given.
 
-    name: of a checkpoint, of the folder of a run, or of a model of digits that is trained now unless it is in
-    the cache, such as "digit_vae".  device: where it is to draw, as for `core.device`.
+    name: of a checkpoint, of the folder of a run, or of a model that `recipes.trained` gives, such as
+    "digit_vae" or "text_to_image".  device: where it is to draw, as for `core.device`.
     Raises ValueError, with the nearest name, for another, and for a file that is none.
     """
     where = core.device(device)
@@ -44,7 +46,7 @@ def find_model(name: str, device: str | None = None) -> tuple[Generative, int]:
     if name not in recipe_names:
         also = "; the folder of a run and a checkpoint will do too"
         raise ValueError(f"there is no {name}{nearest(name, recipe_names)}{also}")
-    return recipes.trained(name).to(where), recipes.of_digits(name)[1]["crop"]
+    return recipes.trained(name).to(where), recipes.of_name(name)[1]["crop"]
 
 
 def middle(images: Tensor, side: int) -> Tensor:
@@ -61,32 +63,41 @@ def draw(
     steps: int | None = None,
     guidance: float | None = None,
     progress: bool = False,
+    prompts: Sequence[str] | None = None,
 ) -> Tensor:
     """n images (n, C, H, W) in [-1, 1] of a model, on the CPU; the caller's random stream stays as it was.
 
     labels: classes to ask for, one after the other and again from the start; all of them unless given, for a
     model that is told what to draw.  steps: of a diffusion model, STEPS unless given, at most all of its
-    chain.  guidance: w, for a diffusion model that is told what to draw; 1 unless given, and 1 is without.
-    progress: a bar on stderr where someone looks at it.  The same seed gives the same images on one device.
+    chain.  guidance: w, for a diffusion model that is told what to draw, 1 for none; unless given, 1
+    for labels and GUIDANCE for words.  progress: a bar on stderr where someone looks at it.  prompts:
+    captions to ask for, one after the other and again from the start, for a model that is told words; unless
+    given, the empty one, which asks for nothing.  The same seed gives the same images on one device.
     Raises ValueError for what this model cannot be asked for.
     """
     where = next(model.parameters()).device
-    classes = _classes(model, labels)
+    asked = _asked(model, labels, prompts)
     one = _how(model, steps, guidance)
     parts = []
     with torch.random.fork_rng(), tqdm(total=n, unit=" pictures", disable=None if progress else True) as bar:
         torch.manual_seed(seed)
         for start in range(0, n, BATCH):
             rows = torch.arange(start, min(start + BATCH, n))
-            told = None if classes is None else classes[rows % len(classes)].to(where)
+            told = None if asked is None else asked[rows % len(asked)].to(where)
             with torch.no_grad():
                 parts.append(one(len(rows), told).cpu())
             bar.update(len(rows))
     return torch.cat(parts)
 
 
-def _classes(model: Generative, labels: Sequence[int] | None) -> Tensor | None:
-    """The labels to ask a model for, in turn."""
+def _asked(model: Generative, labels: Sequence[int] | None, prompts: Sequence[str] | None) -> Tensor | None:
+    """The labels or captions to ask a model for, in turn."""
+    if reads(model):
+        if labels is not None:
+            raise ValueError('this model is told words, as in "a red circle"; got labels')
+        return tokenize([""] if prompts is None else prompts)
+    if prompts is not None:
+        raise ValueError(f"prompts are for a model that is told words; this is a {_name(model)}")
     if model.classes is None:
         if labels is not None:
             raise ValueError(f"labels are for a model that is told what to draw; this is a {_name(model)}")
@@ -97,12 +108,20 @@ def _classes(model: Generative, labels: Sequence[int] | None) -> Tensor | None:
     return torch.tensor(chosen)
 
 
+def reads(model: Generative) -> bool:
+    """Whether a model is told what to draw in words."""
+    return isinstance(model, Latent) and isinstance(model.prior, TextDDPM)
+
+
 def _how(model: Generative, steps: int | None, guidance: float | None) -> Draw:
     """The function that draws from a model."""
     if guidance is not None and not math.isfinite(guidance):
         raise ValueError(f"guidance should be a finite number; got {guidance}")
-    if guidance is not None and not isinstance(model, ConditionalDDPM):
-        raise ValueError(f"guidance is for a diffusion model with classes; this is a {_name(model)}")
+    if guidance is not None and not (reads(model) or isinstance(model, ConditionalDDPM)):
+        raise ValueError(f"guidance is for a diffusion model with classes or words; this is a {_name(model)}")
+    if isinstance(model, Latent):
+        w = GUIDANCE if guidance is None else guidance
+        return lambda n, told: model.sample(n, told, w, steps or STEPS)
     if isinstance(model, DDPM | ConditionalDDPM):
         w = 1.0 if guidance is None else guidance
         return lambda n, labels: _diffuse(model, n, labels, steps or STEPS, w)
@@ -147,6 +166,7 @@ def sample(
     name: str,
     out: Path,
     n: int = 60,
+    prompt: str | None = None,
     labels: str | None = None,
     guidance: float | None = None,
     steps: int | None = None,
@@ -156,8 +176,8 @@ def sample(
 ) -> str:
     """`minigen sample`: draws from the model of that name, writes to `out`, and says what it wrote.
 
-    labels: whole numbers with commas between them.  device: as for `core.device`.  The rest as for
-    `find_model`, `draw` and `write`.
+    prompt: what to draw, in words.  labels: whole numbers with commas between them.  device: as for
+    `core.device`.  The rest as for `find_model`, `draw` and `write`.
     """
     try:
         asked = None if labels is None else [int(label) for label in labels.split(",")]
@@ -166,7 +186,8 @@ def sample(
     check_free(out, force)
     model, side = find_model(name, device)
     try:
-        images = draw(model, n, seed, asked, steps, guidance, progress=True)
+        prompts = None if prompt is None else [prompt]
+        images = draw(model, n, seed, asked, steps, guidance, progress=True, prompts=prompts)
     except NotImplementedError as error:
         raise ValueError(f"{name} draws nothing: {error}") from error
     return write(middle(images, side), out, across(model, asked), force)

@@ -144,6 +144,26 @@ class ShapeFeatures(FactorClassifier):
         load(self, "shapes")
 
 
+class ShapeEyes(FactorClassifier):
+    """What a codec is to please: a network like the judge of shapes, trained by itself from other weights."""
+
+    def __init__(self):
+        super().__init__()
+        load(self, "eyes")
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """What the network sees in images (N, 1 or 3, H, W) of any size, at five depths: (N, C, h, w) each.
+
+        Gradients pass through to x.
+        """
+        x, found = x.expand(-1, 3, -1, -1), []
+        for layer in self.body[0][:-2]:  # all but the last layers, which are for one size
+            x = layer(x)
+            if isinstance(layer, nn.SiLU):
+                found.append(x)
+        return found
+
+
 class InceptionFeatures(nn.Module):
     """The 2048 numbers in which the Fréchet Inception distance is defined, for any images.
 

@@ -51,6 +51,43 @@ def image_decoder(inputs: int, channels: int, size: int, width: int) -> nn.Seque
     return nn.Sequential(*layers, nn.Conv2d(width, channels, 3, padding=1))
 
 
+def attend(query: Tensor, key: Tensor, value: Tensor, keep: Tensor) -> Tensor:
+    """Every row that asks gets a mean of the values, weighted by how well the keys match it.
+
+    query: (N, Q, D).  key: (N, K, D).  value: (N, K, E).  keep: (N, K) booleans, False for rows that are not
+    to be looked at, such as what fills up a short sentence; at least one is True.  Returns (N, Q, E).
+    Source: Vaswani et al. 2017, Attention Is All You Need, equation 1 and section 3.2.3.
+    """
+    scores = query @ key.mT / math.sqrt(query.shape[-1])  # (N, Q, K)
+    return scores.masked_fill(~keep[:, None, :], -math.inf).softmax(-1) @ value
+
+
+class MultiHeadAttention(nn.Module):
+    """Several small attentions side by side, each over its own share of the numbers, and a mix of what they
+    found.
+
+    inputs: numbers in a row that asks, a multiple of heads.  context: numbers in a row that is looked at.
+    Source: Vaswani et al. 2017, section 3.2.2.
+    """
+
+    def __init__(self, inputs: int, context: int, heads: int = 4):
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(inputs, inputs)
+        self.key, self.value = nn.Linear(context, inputs), nn.Linear(context, inputs)
+        self.out = nn.Linear(inputs, inputs)
+
+    def forward(self, x: Tensor, context: Tensor, keep: Tensor) -> Tensor:
+        """x: (N, Q, inputs), context: (N, K, context), keep: (N, K), as for `attend` -> (N, Q, inputs)."""
+        query, key, value = map(self.split, (self.query(x), self.key(context), self.value(context)))
+        found = attend(query, key, value, keep.repeat_interleave(self.heads, 0))  # (N heads, Q, D)
+        return self.out(found.unflatten(0, (-1, self.heads)).transpose(1, 2).flatten(2))
+
+    def split(self, h: Tensor) -> Tensor:
+        """(N, K, heads D) -> (N heads, K, D)."""
+        return h.unflatten(2, (self.heads, -1)).transpose(1, 2).flatten(0, 1)
+
+
 class ManyLinear(nn.Module):
     """Linear layers side by side, for networks that train at once: the first has the first rows of a batch.
 

@@ -1,16 +1,19 @@
 """How each model of the course is made for images of any kind: what comes after `kind` are its settings."""
 
+from dataclasses import replace
 from typing import Literal
 
 import torch
 from torch import nn
 
 from minigen.autoencoder import ConvAutoencoder, LinearAutoencoder
+from minigen.codec import Codec, PerceptualCodec
 from minigen.core import Generative
 from minigen.data.named import Kind
 from minigen.ddpm import DDPM, ConditionalDDPM
 from minigen.denoising import Restorer, hourglass
 from minigen.diffusion import Schedule, cosine_betas, linear_betas
+from minigen.features import ShapeEyes
 from minigen.gan import (
     GAN,
     WGAN,
@@ -22,8 +25,10 @@ from minigen.gan import (
     image_generator,
 )
 from minigen.guidance import NoisyClassifier
+from minigen.latent import Latent
 from minigen.latent_space import ConditionalVAE, SwapAutoencoder
-from minigen.unet import LabelledUNet, UNet
+from minigen.text import TextDDPM, TextEncoder
+from minigen.unet import LabelledUNet, TextUNet, UNet
 from minigen.vae import VAE, BernoulliVAE
 
 SMALL = 8  # pixels: up to here the lessons' own networks and learning rates serve
@@ -133,8 +138,7 @@ def conditional_ddpm(
 ) -> ConditionalDDPM:
     """A diffusion model that is told the class, or that there is none, and can be guided; lesson 55."""
     check_unet(kind, width, multiples)
-    if not 0 <= dropped <= 1:
-        raise ValueError(f"dropped should be a share, in [0, 1]; got {dropped}")
+    check_share("dropped", dropped)
     network, shape = LabelledUNet(kind.classes, kind.channels, width, multiples), (kind.channels, kind.size)
     model = ConditionalDDPM(network, chain(schedule), (*shape, kind.size), target, dropped)
     model.classes = kind.classes
@@ -147,6 +151,70 @@ def noisy_classifier(
     """Names the class of a picture in any noise of a chain; lesson 54."""
     check_unet(kind, width, (1, 2))
     return NoisyClassifier(chain(schedule), kind.classes, kind.channels, kind.size, width)
+
+
+def codec(kind: Kind, factor: int = 4, code: int = 4, codec_width: int = 32, kl: float = 1e-6) -> Codec:
+    """Makes pictures small and large again, by the error of their pixels; lesson 60."""
+    check_codec(kind, factor, codec_width)
+    return Codec(kind.channels, factor, code, codec_width, kl)
+
+
+def perceptual_codec(
+    kind: Kind,
+    factor: int = 4,
+    code: int = 4,
+    codec_width: int = 32,
+    kl: float = 1e-6,
+    perceptual: float = 0.1,
+    adversarial: float = 0.1,
+    start: int = 1500,
+) -> PerceptualCodec:
+    """The same, so that they also look right to a network and to a critic of patches; lesson 60."""
+    check_codec(kind, factor, codec_width)
+    of_codec = {"channels": kind.channels, "factor": factor, "code": code, "width": codec_width, "kl": kl}
+    return PerceptualCodec(ShapeEyes(), start, perceptual, adversarial, **of_codec)
+
+
+def latent_ddpm(
+    kind: Kind,
+    factor: int = 4,
+    code: int = 4,
+    codec_width: int = 32,
+    width: int = 48,
+    multiples: tuple[int, ...] = (1, 2),
+    schedule: Literal["cosine", "linear"] = "cosine",
+    target: Literal["velocity", "noise", "data"] = "velocity",
+) -> Latent:
+    """A diffusion model of the codes of a codec, which is trained first; lesson 61."""
+    shape = codes(kind, factor, code, width, multiples)
+    prior = DDPM(UNet(code, width, multiples), chain(schedule), shape, target)
+    return Latent(codec(kind, factor, code, codec_width), prior)
+
+
+def text_to_image(
+    kind: Kind,
+    factor: int = 4,
+    code: int = 4,
+    codec_width: int = 32,
+    width: int = 48,
+    multiples: tuple[int, ...] = (1, 2),
+    schedule: Literal["cosine", "linear"] = "cosine",
+    target: Literal["velocity", "noise", "data"] = "velocity",
+    dropped: float = 0.1,
+) -> Latent:
+    """The same, told what to draw in words; lesson 63."""
+    check_share("dropped", dropped)
+    shape = codes(kind, factor, code, width, multiples)
+    network = TextUNet(TextEncoder(), code, width, multiples)
+    prior = TextDDPM(network, chain(schedule), shape, target, dropped)
+    return Latent(codec(kind, factor, code, codec_width), prior)
+
+
+def codes(kind: Kind, factor: int, code: int, width: int, multiples: tuple[int, ...]) -> tuple[int, int, int]:
+    """The shape of the codes of such images; a ValueError if the U-Net could not halve them."""
+    side = kind.size // factor
+    check_unet(replace(kind, size=side), width, multiples)
+    return code, side, side
 
 
 def awake(model: Generative, kind: Kind) -> Generative:
@@ -176,11 +244,25 @@ def chain(schedule: str) -> Schedule:
     return Schedule(cosine_betas() if schedule == "cosine" else linear_betas())
 
 
+def check_share(name: str, value: float) -> None:
+    """Raises a ValueError for a number that is no share."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} should be a share, in [0, 1]; got {value}")
+
+
+def check_codec(kind: Kind, factor: int, width: int) -> None:
+    """Raises a ValueError for settings that no codec can have on such images."""
+    if factor < 2 or factor & (factor - 1) or kind.size % factor:
+        raise ValueError(f"factor should be a power of two from 2 to {kind.size}, the size; got {factor}")
+    if width % 8:
+        raise ValueError(f"codec_width should be a multiple of 8; got {width}")
+
+
 def check_unet(kind: Kind, width: int, multiples: tuple[int, ...]) -> None:
     """Raises a ValueError for settings that no U-Net can have on such images."""
     if width % 8 or width <= 8:
         raise ValueError(f"width should be a multiple of 8 above 8; got {width}")
-    if not 1 <= len(multiples) < kind.size.bit_length() or min(multiples) < 1:
-        most = kind.size.bit_length() - 1
+    if not 1 <= len(multiples) <= kind.size.bit_length() or min(multiples) < 1:
+        most = kind.size.bit_length()
         wanted = f"1 to {most} whole numbers from 1, one for each time that {kind.size} pixels are halved"
         raise ValueError(f"multiples should be {wanted}; got {multiples}")

@@ -2,7 +2,8 @@
 
 torchrun starts them and says in the environment who is who. Every process draws the whole batch and all
 random numbers that belong to it, and keeps the rows that are its own; gradients are averaged. So the losses
-are those of one process, up to rounding, and a run may go on with another number of processes.
+are those of one process, up to rounding, and a run may go on with another number of processes. A loss that is
+no mean over the batch, such as the adaptive weight of `codec`, is each process's own.
 """
 
 import os

@@ -1,8 +1,8 @@
 """How each model of the course is made and trained: one recipe each, whose settings have plain names.
 
-`trained("digit_vae")` gives a model of digits that several lessons need: trained once, then read from the
-cache, since a lesson should not take a minute before its first page. `minigen train vae` trains any recipe on
-any data set.
+`trained("digit_vae")` gives a model that several lessons need: trained once, then read from the cache, since
+a lesson should not take a minute before its first page. `minigen train vae` trains any recipe on any data
+set.
 """
 
 import hashlib
@@ -23,7 +23,10 @@ from minigen.core import Generative, budget
 from minigen.data import cache_folder
 from minigen.data.named import Kind, Supply, supply
 from minigen.data.rows import nearest
+from minigen.data.shapes import Factors, captions, some_named
+from minigen.features import WEIGHTS
 from minigen.models import SMALL
+from minigen.text import tokenize
 from minigen.train import Batch, train
 
 # ---- what each model is shown: (images, labels, generator) to a batch
@@ -49,12 +52,23 @@ def with_noise(x: Tensor, labels: Tensor, generator: torch.Generator) -> Batch:
     return x, x + 0.5 * torch.randn(x.shape, generator=generator)
 
 
+def with_captions(x: Tensor, factors: Tensor, generator: torch.Generator) -> Batch:
+    shown = Factors(*factors.T, offset=torch.zeros(len(x), 2), scale=torch.ones(len(x)))
+    return x, tokenize(captions(shown, named=some_named(len(x), generator)))
+
+
 # ---- what shows how far a model that draws nothing of its own is: (model, batch) to images before and after
 
 
 def rebuilt(model: Generative, batch: Batch) -> tuple[Tensor, Tensor]:
     x, _ = batch
     return x, model.decode(model.encode(x))
+
+
+def recoded(model: Generative, batch: Batch) -> tuple[Tensor, Tensor]:
+    x, _ = batch
+    mu, _ = model.encode(x)
+    return x, model.decode(mu)
 
 
 def restored(model: Generative, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -77,7 +91,8 @@ class Recipe:
     model: makes it, untrained, of a Kind and its settings.  steps: at the three budgets.  shown: what it is
     shown of images and labels.  remade: images before and after it, for a model that draws nothing of its
     own.  batch: images in one.  lr, betas: of Adam.  lr_large: lr for images that are not small, if another.
-    decay: of the averaged weights.
+    decay: of the averaged weights.  cooldown: as for `train`.  first: the recipe of the model's codec, which
+    is trained before.  data: what it learns from, where another data set would not do.
     """
 
     model: Callable[..., Generative]
@@ -89,6 +104,9 @@ class Recipe:
     lr_large: float | None = None
     betas: tuple[float, float] = (0.9, 0.999)
     decay: float = 0.999
+    cooldown: float = 0.0
+    first: str | None = None
+    data: str | None = None
 
     def settings(self, size: int = SMALL) -> dict[str, inspect.Parameter]:
         """What can be set by name: what the model is made with, then how it is trained.
@@ -122,12 +140,32 @@ class Recipe:
         draw, adam = data.batches(chosen["batch"]), partial(Adam, lr=chosen["lr"], betas=self.betas)
         return train(
             model, lambda generator: self.shown(*draw(generator), generator), steps, optimizer=adam,
-            decay=chosen["decay"], seed=chosen["seed"], **options,
+            decay=chosen["decay"], cooldown=self.cooldown, seed=chosen["seed"], **options,
         )  # fmt: skip
+
+    def train_first(
+        self, data: Supply, settings: dict[str, Any], **options: Any
+    ) -> Iterator[tuple[int, dict[str, float], Generative]]:
+        """The same for the model's codec, as its own recipe has it but for settings of the same name."""
+        recipe = RECIPES[self.first]
+        names = set(inspect.signature(recipe.model).parameters) | {"seed"}
+        of_codec = {name: value for name, value in settings.items() if name in names}
+        codec = recipe.make(data.kind, of_codec)
+        return recipe.train(codec, data, budget(*recipe.steps), of_codec, **options)
+
+    def adopt(self, model: Generative, codec: Generative, data: Supply) -> None:
+        """Gives a model the weights of a trained codec, and the scale of its codes."""
+        weights = codec.state_dict()
+        model.codec.load_state_dict({name: weights[name] for name in model.codec.state_dict()})
+        x, _ = data.batches(1000)(torch.Generator().manual_seed(0))
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model.codec.set_scale(x)
 
 
 ADVERSARIAL = {"lr": 1e-3, "betas": (0.5, 0.9), "decay": 0.995}
 DEEP = {"lr_large": 1e-3}  # the networks are deeper then
+CODED = {"batch": 32, "lr": 1e-3, "betas": (0.9, 0.99), "decay": 0.99, "cooldown": 0.4}
 GUIDED = {"shown": with_labels, "lr": 2e-3}
 RECIPES = {
     "linear_autoencoder": Recipe(models.linear_autoencoder, (10, 1200, 6000), remade=rebuilt),
@@ -147,42 +185,63 @@ RECIPES = {
     ),
     "ddpm": Recipe(models.ddpm, (10, 1500, 20_000), lr=2e-3),
     "conditional_ddpm": Recipe(models.conditional_ddpm, (10, 1500, 20_000), **GUIDED),
+    "codec": Recipe(models.codec, (10, 4000, 20_000), remade=recoded, **CODED),
+    "perceptual_codec": Recipe(models.perceptual_codec, (10, 2000, 20_000), remade=recoded, **CODED),
+    "latent_ddpm": Recipe(models.latent_ddpm, (10, 1500, 20_000), lr=2e-3, first="codec"),
+    "text_to_image": Recipe(
+        models.text_to_image,
+        (10, 4600, 40_000),
+        with_captions,
+        lr=2e-3,
+        decay=0.99,
+        cooldown=0.4,
+        first="codec",
+        data="scenes",
+    ),
     "noisy_classifier": Recipe(models.noisy_classifier, (10, 600, 3000), **GUIDED),
 }
 OF_KIND = ("data", "channels", "size", "crop", "classes")  # what a file says of a Kind
-OF_DIGITS = "digit_"  # what the names of the models that `trained` gives start with
+OF_DIGITS = "digit_"  # what the names of models of digits start with
+SHIPPED = {"text_to_image": WEIGHTS / "text_to_image.safetensors"}  # trained for minutes, on scenes
 
 
 def trained(name: str) -> Generative:
-    """A model of digits in eval mode, on the CPU: read from the cache, or trained now, within a minute.
+    """A model in eval mode, on the CPU: read from the cache, or trained on digits now, within a minute.
 
-    name: "digit_" and the name of a recipe.  It is trained anew when its recipe, its code, the budget or
-    torch has changed.  A file that cannot be read is made anew.  Raises ValueError, listing the names, for
-    another name.
+    name: "digit_" and the name of a recipe, or text_to_image, which comes with the course.  A model of digits
+    is trained anew when its recipe, its code, the budget or torch has changed.  A file that cannot be read is
+    made anew.  Raises ValueError, listing the names, for another name.
     """
-    recipe, found = of_digits(name)
+    if name in SHIPPED:
+        return load(SHIPPED[name])
+    recipe, found = of_name(name)
     path = cache_folder() / "models" / f"{name}-{_version(name)}.safetensors"
     try:
         return load(path)
     except (FileNotFoundError, ValueError):  # not there, or damaged
-        model = recipe.make(kind_of(found), {})
-        *_, (_, _, model) = recipe.train(model, supply("digits"), budget(*recipe.steps), {})
+        model, data = recipe.make(kind_of(found), {}), supply("digits")
+        if recipe.first:
+            recipe.adopt(model, trained(OF_DIGITS + recipe.first), data)
+        *_, (_, _, model) = recipe.train(model, data, budget(*recipe.steps), {})
         save(name, model, path)
     return load(path)
 
 
-def of_digits(name: str) -> tuple[Recipe, dict[str, Any]]:
+def of_name(name: str) -> tuple[Recipe, dict[str, Any]]:
     """The recipe of a model that `trained` gives, and what a file says about it."""
-    recipe = RECIPES.get(name.removeprefix(OF_DIGITS)) if name.startswith(OF_DIGITS) else None
-    if recipe is None:
+    if name not in named_models():
         raise ValueError(f"there is no {name}{nearest(name, named_models())}")
-    kind = Kind("digits", channels=1, size=8, crop=8, classes=10)
-    return recipe, about(name.removeprefix(OF_DIGITS), kind, {})
+    if name in SHIPPED:
+        said = read(SHIPPED[name])[1]
+    else:
+        digits = Kind("digits", channels=1, size=8, crop=8, classes=10)
+        said = about(name.removeprefix(OF_DIGITS), digits, {})
+    return RECIPES[said["recipe"]], said
 
 
 def named_models() -> list[str]:
     """The names of the models that `trained` gives."""
-    return [OF_DIGITS + name for name in RECIPES]
+    return [OF_DIGITS + name for name in RECIPES if not RECIPES[name].data] + list(SHIPPED)
 
 
 def about(name: str, kind: Kind, settings: dict[str, Any]) -> dict[str, Any]:
@@ -204,12 +263,25 @@ def kind_of(about: dict[str, Any]) -> Kind:
 
 
 def save(name: str, model: Generative, path: str | Path) -> None:
-    """Writes a model of digits and the name of its recipe to a file, whole or not at all.
+    """Writes a model and the name of its recipe to a file, whole or not at all.
 
     name: as for `trained`.  Raises ValueError for another.
     """
-    header = {"version": checkpoint.VERSION, "settings": of_digits(name)[1]}
+    header = {"version": checkpoint.VERSION, "settings": of_name(name)[1]}
     checkpoint.write(path, header, {f"averaged.{key}": value for key, value in model.state_dict().items()})
+
+
+def ship(run: str | Path, path: str | Path) -> None:
+    """Writes what drawing needs of a run's checkpoint to a file, in half precision: a sixth of its size.
+
+    run: the checkpoint that `minigen train` has left.  Raises ValueError for another file.
+    """
+    model, found = read(run)
+    weights = {
+        f"averaged.{name}": value.half() if value.ndim and value.is_floating_point() else value
+        for name, value in model.state_dict().items()
+    }
+    checkpoint.write(path, {"version": checkpoint.VERSION, "settings": found}, weights)
 
 
 def load(path: str | Path) -> Generative:
@@ -241,9 +313,11 @@ def fingerprint(name: str) -> str:
 
     name: as for `trained`.
     """
-    recipe, found = of_digits(name)
+    recipe, found = of_name(name)
     model = recipe.make(kind_of(found), {})
-    code = inspect.getsource(recipe.model) + inspect.getsource(type(model)) + repr(model)
+    parts = (type(module) for module in model.modules() if isinstance(module, Generative))
+    code = inspect.getsource(recipe.model) + "".join(map(inspect.getsource, parts)) + repr(model)
+    code += fingerprint(OF_DIGITS + recipe.first) if recipe.first else ""
     training = (recipe.shown.__name__, recipe.steps, recipe.batch, recipe.lr, recipe.betas, recipe.decay)
     return hashlib.sha256(f"{code} {training} {found}".encode()).hexdigest()[:12]
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
@@ -15,10 +16,12 @@ from minigen.core import Generative, budget, check_folder
 from minigen.data.folder import write_image
 from minigen.data.named import Supply, supply
 from minigen.data.rows import nearest
-from minigen.drawing import COLUMNS, RUN, across, draw, middle, sheet
+from minigen.data.shapes import captions, random_factors
+from minigen.drawing import COLUMNS, RUN, across, draw, middle, reads, sheet
 from minigen.recipes import RECIPES, Recipe, about
 from minigen.train import to_device
 
+FIRST = "first.safetensors"  # in a run's folder: the training of the model's codec
 PICTURES = 60  # on a sheet
 
 
@@ -40,7 +43,7 @@ def table() -> str:
 def train(
     name: str,
     words: list[str],
-    data: str = "digits",
+    data: str | None = None,
     steps: int | None = None,
     out: Path | None = None,
     device: str | None = None,
@@ -48,7 +51,8 @@ def train(
 ) -> None:
     """Trains a recipe, or goes on with the run in `out`, and says how far it is.
 
-    words: settings, such as "width=64".  data: as for `supply`.  steps: those of the recipe at this budget
+    words: settings, such as "width=64".  data: as for `supply`; digits unless given, or what the
+    recipe learns from alone.  steps: those of the recipe at this budget
     unless given.  out: runs/NAME-DATA unless given.  every: steps from one checkpoint and sheet of pictures
     to the next; a tenth of all unless given.
     Raises ValueError for bad input, OSError for what cannot be written, and KeyboardInterrupt, after saying
@@ -60,12 +64,19 @@ def train(
     chosen = settings.read(words, recipe.settings())
     steps = budget(*recipe.steps) if steps is None else steps
     every = max(1, steps // 10) if every is None else every
+    data = data or recipe.data or "digits"
+    if recipe.data and data.partition(":")[0] != recipe.data:
+        raise ValueError(f"{name} learns from {recipe.data}, in which pictures have captions; got {data}")
+    if recipe.data is None and data.startswith("scenes"):
+        raise ValueError(f"scenes have captions, not classes; for {name} take shapes")
     out = Path("runs", f"{name}-{data.replace(':', '-')}") if out is None else out
     source = supply(data)
     model = recipe.make(source.kind, chosen)
     with processes.together(device) as where:
         check_batch((recipe.defaults() | chosen)["batch"], getattr(model, "critic_steps", 1))
         with alone(out):
+            if recipe.first and not (out / RUN).exists():
+                train_first(recipe, model, source, chosen, out, device=where)
             report = Report(out, source, recipe, steps, every)
             run = recipe.train(
                 model, source, steps, chosen, device=where, checkpoint=out / RUN, every=every,
@@ -77,6 +88,20 @@ def train(
             except KeyboardInterrupt:
                 report.stopped()
                 raise
+
+
+def train_first(
+    recipe: Recipe, model: Generative, source: Supply, chosen: dict[str, Any], out: Path, device: torch.device
+) -> None:
+    """Trains the codec of a model, or goes on with that, and gives it to the model."""
+    if processes.rank() == 0:
+        print(f"first its {recipe.first}, in {out / FIRST}", flush=True)
+    about = {"first": recipe.first, "data": source.kind.data}
+    run = recipe.train_first(source, chosen, device=device, checkpoint=out / FIRST, every=500, about=about)
+    *_, (_, losses, codec) = run
+    if processes.rank() == 0:
+        print("  ".join(f"{name} {value:.4g}" for name, value in losses.items()), flush=True)
+    recipe.adopt(model, codec.cpu(), source)
 
 
 def check_batch(batch: int, turns: int) -> None:
@@ -177,7 +202,8 @@ def progress(model: Generative, source: Supply, recipe: Recipe) -> Tensor | None
     None for a model that makes no images.
     """
     if draws(model):
-        return draw(model, PICTURES)
+        prompts = captions(random_factors(COLUMNS), position=True) if reads(model) else None
+        return draw(model, PICTURES, prompts=prompts)
     if recipe.remade is None:
         return None
     generator, where = torch.Generator().manual_seed(0), next(model.parameters()).device

@@ -29,6 +29,7 @@ def train(
     lr: float | None = None,
     optimizer: Callable[[list[nn.Parameter]], Optimizer] | None = None,
     decay: float = 0.999,
+    cooldown: float = 0.0,
     seed: int = 0,
     device: torch.device | str | None = None,
     checkpoint: str | Path | None = None,
@@ -41,7 +42,8 @@ def train(
     model: is moved to the device and put in train mode.  batches: draws (x, condition or None) with the
     generator it is given, a CPU one.  lr: learning rate of Adam, 1e-3 unless given.  optimizer: makes another
     optimizer of a list of parameters, once for each player.  decay: of the moving average of the weights, in
-    [0, 1).  device: core.device() unless given.  checkpoint: a file to resume from when it exists, written
+    [0, 1).  cooldown: share of the steps, at the end, over which the learning rate falls to 0 along a line.
+    device: core.device() unless given.  checkpoint: a file to resume from when it exists, written
     after every `every` steps and after the last.  about: JSON values by name, which are written there, and in
     which a run must agree with the file that it resumes from.  progress: a bar on stdout where someone looks
     at it, which is in a terminal and in Jupyter.
@@ -64,6 +66,8 @@ def train(
             raise ValueError(f"{name} should be at least {least}; got {value}")
     if not 0 <= decay < 1:
         raise ValueError(f"decay should be in [0, 1); got {decay}")
+    if not 0 <= cooldown <= 1:
+        raise ValueError(f"cooldown should be a share of the steps, in [0, 1]; got {cooldown}")
     if lr is not None and optimizer is not None:
         raise ValueError("give lr or optimizer, not both: lr is for Adam, your own optimizer sets its own")
 
@@ -72,6 +76,7 @@ def train(
     averaged = copy.deepcopy(model).eval().requires_grad_(False)
     make = optimizer or (lambda parameters: Adam(parameters, lr=1e-3 if lr is None else lr))
     optimizers = {player: make(list(module.parameters())) for player, module in model.players().items()}
+    rates = {player: [g["lr"] for g in o.param_groups] for player, o in optimizers.items() if cooldown}
     run = Run(model, averaged, optimizers, (about or {}) | {"seed": seed, "decay": decay})
 
     done, first = 0, processes.rank() == 0
@@ -82,6 +87,8 @@ def train(
         yield done, losses, averaged
     with progress_bar(progress and first, done, steps) as bar:
         for step in range(done + 1, steps + 1):
+            if cooldown:
+                set_rates(optimizers, rates, min(1.0, (steps + 1 - step) / (cooldown * steps)))
             with seeded(seed, step, device) as generator:
                 batch = processes.share(to_device(batches(generator), device))
                 with processes.SharedDraws():
@@ -93,6 +100,13 @@ def train(
             bar.set_postfix({name: v for name, v in losses.items() if "." not in name}, refresh=False)
             bar.update()
             yield step, losses, averaged
+
+
+def set_rates(optimizers: dict[str, Optimizer], rates: dict[str, list[float]], share: float) -> None:
+    """Sets the learning rates to a share of those that the optimizers began with."""
+    for player, optimizer in optimizers.items():
+        for group, rate in zip(optimizer.param_groups, rates[player], strict=True):
+            group["lr"] = share * rate
 
 
 def move_players(

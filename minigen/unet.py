@@ -1,12 +1,16 @@
 """The U-Net of diffusion models: from noisy images and the time to images of the same size."""
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from minigen.layers import downsample, upsample
+from minigen.layers import MultiHeadAttention, downsample, upsample
+
+WORD = 64  # numbers for a word
 
 
 def time_embedding(t: Tensor, dim: int, longest: float = 10_000.0) -> Tensor:
@@ -82,6 +86,8 @@ class UNet(nn.Module):
     Source: Ronneberger et al. 2015, U-Net; Ho et al. 2020, appendix B, here with one block at each size.
     """
 
+    block: Callable[[int, int, int], nn.Module] = ResidualBlock  # what it is made of
+
     def __init__(self, channels: int = 1, width: int = 32, multiples: tuple[int, ...] = (1, 2)):
         super().__init__()
         self.width, time = width, 4 * width
@@ -89,12 +95,12 @@ class UNet(nn.Module):
         pairs = list(pairwise([width, *widths]))
         self.time = nn.Sequential(nn.Linear(width, time), nn.SiLU(), nn.Linear(time, time))
         self.into = nn.Conv2d(channels, width, 3, padding=1)
-        self.down = nn.ModuleList(ResidualBlock(a, b, time) for a, b in pairs)
+        self.down = nn.ModuleList(self.block(a, b, time) for a, b in pairs)
         self.shrink = nn.ModuleList([*(downsample(w, w) for w in widths[:-1]), nn.Identity()])
-        self.first = ResidualBlock(widths[-1], widths[-1], time)
+        self.first = self.block(widths[-1], widths[-1], time)
         self.attention = Attention(widths[-1])
-        self.second = ResidualBlock(widths[-1], widths[-1], time)
-        self.up = nn.ModuleList(ResidualBlock(2 * b, a, time) for a, b in reversed(pairs))
+        self.second = self.block(widths[-1], widths[-1], time)
+        self.up = nn.ModuleList(self.block(2 * b, a, time) for a, b in reversed(pairs))
         self.grow = nn.ModuleList([*(upsample(w, w) for w in reversed(widths[:-1])), nn.Identity()])
         last = silent(nn.Conv2d(width, channels, 3, padding=1))
         self.out = nn.Sequential(nn.GroupNorm(8, width), nn.SiLU(), last)
@@ -104,7 +110,10 @@ class UNet(nn.Module):
 
         told: (N, 4 width), what else the blocks are told beside the time.
         """
-        e = self.time(time_embedding(t, self.width)) + told
+        return self.through(x, self.time(time_embedding(t, self.width)) + told)
+
+    def through(self, x: Tensor, e: Any) -> Tensor:
+        """The way down and up.  e: what every block is told."""
         h, carried = self.into(x), []
         for block, shrink in zip(self.down, self.shrink, strict=True):
             carried.append(block(h, e))
@@ -134,7 +143,61 @@ class LabelledUNet(UNet):
         return super().forward(x, t, self.label(labels))
 
 
-def silent(layer: nn.Conv2d) -> nn.Conv2d:
+class CrossAttention(nn.Module):
+    """Every pixel looks at all words, and adds a mean of what they say, weighted by how well they match.
+
+    channels: a multiple of 8.  words: numbers for a word.  At first it only adds 0 to its input.
+    Source: Rombach et al. 2022, High-Resolution Image Synthesis with Latent Diffusion Models, section 3.3.
+    """
+
+    def __init__(self, channels: int, words: int, heads: int = 4):
+        super().__init__()
+        self.norm = nn.GroupNorm(8, channels)
+        self.look = MultiHeadAttention(channels, words, heads)
+        silent(self.look.out)
+
+    def forward(self, x: Tensor, words: Tensor, keep: Tensor) -> Tensor:
+        """x: (N, channels, H, W), words: (N, K, words), keep: (N, K), False for what is no word -> as x."""
+        pixels = self.norm(x).flatten(2).mT  # (N, HW, channels)
+        return x + self.look(pixels, words, keep).mT.view_as(x)
+
+
+class WordBlock(ResidualBlock):
+    """A residual block that then looks at the words."""
+
+    def __init__(self, channels_in: int, channels_out: int, time: int):
+        super().__init__(channels_in, channels_out, time)
+        self.look = CrossAttention(channels_out, WORD)
+
+    def forward(self, x: Tensor, told: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """x: (N, channels_in, H, W), told: embeddings of the time, the words, and which of them are some."""
+        e, words, keep = told
+        return self.look(super().forward(x, e), words, keep)
+
+
+class TextUNet(UNet):
+    """A U-Net whose blocks look at a text.
+
+    text: a network from tokens (N, L) to words (N, L, WORD), and which of them are some (N, L); it is trained
+    with the rest.  The others are as for UNet.
+    Source: Rombach et al. 2022, section 3.3; the encoder of text is trained along, as there.
+    """
+
+    block = WordBlock
+
+    def __init__(
+        self, text: nn.Module, channels: int = 4, width: int = 48, multiples: tuple[int, ...] = (1, 2)
+    ):
+        super().__init__(channels, width, multiples)
+        self.text = text
+
+    def forward(self, x: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
+        """x: (N, channels, H, W), t: (N,) in steps, tokens: (N, L) -> as x."""
+        words, keep = self.text(tokens)
+        return self.through(x, (self.time(time_embedding(t, self.width)), words, keep))
+
+
+def silent(layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
     """The layer with all its weights at 0, so that what it feeds into starts as if it were not there."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)

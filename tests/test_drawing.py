@@ -9,7 +9,7 @@ from minigen import drawing, evaluation, recipes
 from minigen.cli import app
 from minigen.core import Generative
 from minigen.data.folder import image_files, read_images
-from minigen.data.named import DATASETS
+from minigen.data.named import DATASETS, supply
 from minigen.images import to_bytes
 from minigen.recipes import RECIPES, Kind, about
 from minigen.samplers import few_steps
@@ -94,15 +94,44 @@ def test_guidance_reaches_the_model():
     assert not torch.allclose(asked[0], drawing.draw(model, 2, labels=[2], steps=5))
 
 
+def reader():
+    """A model that is told words, not trained, whose answers depend on them."""
+    recipe = RECIPES["text_to_image"]
+    model = recipe.make(supply("scenes").kind, {"width": 16, "codec_width": 8}).eval()
+    torch.manual_seed(0)
+    for parameter in model.prior.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return model.requires_grad_(False)
+
+
+def test_a_model_that_reads_draws_what_words_and_guidance_ask_for():
+    model = reader()
+
+    def drawn(*prompts, **options):
+        return drawing.draw(model, 4, steps=3, prompts=prompts or None, **options)
+
+    assert drawn("a red ring").shape == (4, 3, 32, 32)
+    assert torch.equal(drawn("a red ring"), drawn("a red ring", guidance=drawing.GUIDANCE))
+    for other in drawn("a blue ring"), drawn("a red ring", guidance=1.0), drawn():
+        assert not torch.allclose(other, drawn("a red ring"))
+    assert torch.equal(drawn(), drawn(""))  # without words it draws as if nothing were asked for
+    in_turn = drawn("a red ring", "a blue ring")
+    assert torch.allclose(in_turn[::2], drawn("a red ring")[::2], atol=1e-5)
+    assert torch.allclose(in_turn[1::2], drawn("a blue ring")[1::2], atol=1e-5)
+    with pytest.raises(ValueError, match=r"this model is told words, as in .*; got labels"):
+        drawing.draw(model, 2, labels=[1])
+
+
 @pytest.mark.parametrize(
     ("name", "asked", "said"),
     [
+        ("vae", {"prompts": ["a ring"]}, "prompts are for a model that is told words; this is a VAE"),
         ("vae", {"labels": [1]}, "labels are for a model that is told what to draw; this is a VAE"),
         ("vae", {"steps": 5}, "steps are for a diffusion model; a VAE draws in one"),
         ("conditional_vae", {"labels": [10]}, "labels should be whole numbers from 0 to 9; got [10]"),
         ("conditional_gan", {"labels": [-1]}, "labels should be whole numbers from 0 to 9; got [-1]"),
         ("conditional_ddpm", {"guidance": float("nan")}, "guidance should be a finite number; got nan"),
-        ("ddpm", {"guidance": 2.0}, "guidance is for a diffusion model with classes; this is a DDPM"),
+        ("ddpm", {"guidance": 2.0}, "guidance is for a diffusion model with classes or words; this is a"),
         ("ddpm", {"steps": 2000}, "steps should be from 1 to 1000, the number of steps in the chain"),
     ],
 )  # fmt: skip

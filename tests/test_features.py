@@ -16,6 +16,7 @@ from minigen.features import (
     DigitFeatures,
     FactorClassifier,
     InceptionFeatures,
+    ShapeEyes,
     ShapeFeatures,
 )
 from minigen.inception import Inception
@@ -72,11 +73,23 @@ def test_the_shipped_judge_of_shapes_knows_every_factor_at_two_sizes():
     assert min(judge.accuracy(larger, factors).values()) >= 0.97
 
 
-@pytest.mark.parametrize("judge", [DigitFeatures, ShapeFeatures])
+def test_the_eyes_know_every_factor_and_are_not_the_judges():
+    header, _ = checkpoint.read(WEIGHTS / "eyes.safetensors")
+    images, factors, _ = shapes(1000, seed=3)
+    accuracy = ShapeEyes().accuracy(images, factors)
+    for name in VOCABULARY:
+        assert accuracy[name] == pytest.approx(header["accuracy"][name], abs=0.01) and accuracy[name] > 0.97
+    mine, theirs = (dict(model().named_parameters()) for model in (ShapeEyes, ShapeFeatures))
+    assert not any(torch.allclose(mine[name], theirs[name], atol=1e-3) for name in mine)
+
+
+@pytest.mark.parametrize("judge", [DigitFeatures, ShapeFeatures, ShapeEyes])
 def test_a_shipped_judge_is_small_only_judges_and_works_in_batches(judge, monkeypatch):
     model = judge()
     assert not model.training and not any(p.requires_grad for p in model.parameters())
-    assert all(path.stat().st_size < 1e6 for path in WEIGHTS.glob("*.safetensors"))
+    assert all(
+        (WEIGHTS / f"{name}.safetensors").stat().st_size < 1e6 for name in ("digits", "shapes", "eyes")
+    )
     x = torch.rand(7, *model.shape) * 2 - 1
     whole = model.features(x)
     monkeypatch.setattr(features, "BATCH", 3)

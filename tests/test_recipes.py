@@ -13,6 +13,9 @@ from minigen.features import Classifier
 from minigen.recipes import RECIPES, Recipe, about, load, trained, with_labels
 
 KINDS = {"digits": 8, "shapes:16": 16, "mnist": 32, "cifar10": 32}
+PAIRS = [
+    (name, data) for name, recipe in RECIPES.items() for data in ([recipe.data] if recipe.data else KINDS)
+]
 
 
 def of_noise(channels, size):
@@ -31,8 +34,7 @@ def small(monkeypatch, tmp_path):
     monkeypatch.setitem(DATASETS, "cifar10", of_noise(3, 32))
 
 
-@pytest.mark.parametrize("data", KINDS)
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name, data", PAIRS)
 def test_every_recipe_learns_from_every_kind_of_image_and_its_file_makes_the_model_again(
     name, data, tmp_path
 ):
@@ -50,13 +52,13 @@ def test_every_recipe_learns_from_every_kind_of_image_and_its_file_makes_the_mod
     assert type(again) is type(model)
     assert torch.equal(weights(again), weights(averaged))
     if type(again).sample is not Generative.sample:
-        images = draw(again, 3, steps=2 if "ddpm" in name else None)
-        assert images.shape == (3, source.kind.channels, KINDS[data], KINDS[data])
+        images = draw(again, 3, steps=2 if "ddpm" in name or recipe.first else None)
+        assert images.shape == (3, source.kind.channels, source.kind.size, source.kind.size)
         assert images.min() >= -1 and images.max() <= 1
     elif recipe.remade is not None:
         batch = recipe.shown(*source.batches(4)(torch.Generator()), torch.Generator())
         before, after = recipe.remade(again, batch)
-        assert before.shape == after.shape == (4, source.kind.channels, KINDS[data], KINDS[data])
+        assert before.shape == after.shape == (4, source.kind.channels, source.kind.size, source.kind.size)
 
 
 def test_every_model_of_the_course_has_a_recipe():
@@ -64,13 +66,8 @@ def test_every_model_of_the_course_has_a_recipe():
         return {cls}.union(*(below(c) for c in cls.__subclasses__()))
 
     kind = supply("digits").kind
-    made = {type(recipe.make(kind, {})) for recipe in RECIPES.values()}
-    judges = {
-        "Classifier",
-        "DigitFeatures",
-        "FactorClassifier",
-        "ShapeFeatures",
-    }  # `minigen.train_features` trains them
+    made = {type(part) for recipe in RECIPES.values() for part in recipe.make(kind, {}).modules()}
+    judges = {"DigitFeatures", "FactorClassifier", "ShapeFeatures"}  # `minigen.train_features` trains them
     named = (c for c in below(Generative) - {Generative} if c.__module__.startswith("minigen."))
     models = {c for c in named if getattr(sys.modules[c.__module__], c.__name__, None) is c}  # no test's copy
     assert {c.__name__ for c in models - made} <= judges
@@ -82,20 +79,29 @@ def test_a_setting_is_named_like_nothing_else_in_a_file():
 
 
 OTHER = {"width": 24, "multiples": (1, 1), "schedule": "linear", "target": "data", "decay": 0.0, "seed": 1}
-OTHER |= {"dropped": 0.9, "critic_steps": 4, "beta": 3.0, "latent": 5}
+OTHER |= {"dropped": 0.9, "critic_steps": 4, "beta": 3.0, "latent": 5, "factor": 2, "start": 1}
+SOON = {
+    "width": 16,
+    "codec_width": 16,
+    "start": 0,
+}  # what is not small, and what would not begin in two steps
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_setting_changes_what_is_learned(name):
-    recipe, source = RECIPES[name], supply("digits")
+    recipe = RECIPES[name]
+    source = supply(recipe.data or "digits")
 
     def learned(settings):
-        model = recipe.make(source.kind, {"width": 16} | settings)
+        settings = {key: value for key, value in SOON.items() if key in recipe.defaults()} | settings
+        model = recipe.make(source.kind, settings)
         *_, (_, _, averaged) = recipe.train(model, source, 2, settings, progress=False)
         return weights(averaged)
 
     plain = learned({})
-    for setting, default in recipe.defaults().items():
+    for setting, default in (recipe.defaults() | SOON).items():
+        if setting not in recipe.defaults():
+            continue
         other = OTHER.get(setting, 2 * default)
         assert other != default
         found = learned({setting: other})
@@ -162,6 +168,30 @@ def test_a_saved_model_is_made_again_from_its_file_alone(tmp_path):
     model = RECIPES["small"].model(None)
     recipes.save("digit_small", model, tmp_path / "mine.safetensors")
     assert torch.equal(weights(model), weights(recipes.load(tmp_path / "mine.safetensors")))
+
+
+def test_what_ships_is_the_model_in_half_precision(tmp_path):
+    recipe, source, settings = RECIPES["latent_ddpm"], supply("digits"), {"batch": 4, "width": 16}
+    model, run = recipe.make(source.kind, settings), tmp_path / "run.safetensors"
+    said = about("latent_ddpm", source.kind, settings)
+    *_, (_, _, averaged) = recipe.train(
+        model, source, 2, settings, checkpoint=run, about=said, progress=False
+    )
+    recipes.ship(run, tmp_path / "small.safetensors")
+    again = load(tmp_path / "small.safetensors")
+    assert (weights(again) - weights(averaged)).abs().max() < 1e-3 * weights(averaged).abs().max()
+    assert {p.dtype for p in again.parameters()} == {torch.float32}
+    assert (tmp_path / "small.safetensors").stat().st_size < run.stat().st_size / 5
+
+
+def test_the_model_that_comes_with_the_course_is_that_of_its_recipe_and_small():
+    model = trained("text_to_image")
+    fresh = RECIPES["text_to_image"].make(recipes.kind_of(recipes.of_name("text_to_image")[1]), {})
+    assert {k: v.shape for k, v in model.state_dict().items()} == {
+        k: v.shape for k, v in fresh.state_dict().items()
+    }
+    assert recipes.SHIPPED["text_to_image"].stat().st_size < 4e6
+    assert not model.training and model.codec.scale != 1
 
 
 def test_a_file_that_is_no_model_is_refused_in_a_sentence(tmp_path):

@@ -116,6 +116,41 @@ def test_pictures_of_an_autoencoder_are_rows_of_data_above_what_becomes_of_them(
         assert torch.equal(above, -below)
 
 
+def test_a_latent_model_trains_its_codec_first_and_once(tmp_path, monkeypatch):
+    words = ("latent_ddpm", "width=16", "codec_width=8", "batch=4", "--every", 2, "--out", tmp_path / "run")
+    said = train(*words, "--steps", 2)
+    assert said.startswith(f"first its codec, in {tmp_path}/run/first.safetensors\n") and "pixels" in said
+    codec = checkpoint.below("averaged.", checkpoint.read(tmp_path / "run" / "first.safetensors")[1])
+    kept = checkpoint.below("averaged.codec.", checkpoint.read(tmp_path / "run" / "run.safetensors")[1])
+    assert all(torch.equal(kept[name], codec[name]) for name in kept if name != "scale")
+    assert kept["scale"] != 1
+    monkeypatch.setattr(running, "train_first", lambda *_, **__: pytest.fail("trained again"))
+    assert train(*words, "--steps", 4).endswith(f"minigen sample {tmp_path}/run\n")
+
+
+def test_a_codec_whose_training_was_stopped_goes_on(tmp_path, monkeypatch):
+    words = ("latent_ddpm", "width=16", "codec_width=8", "batch=4", "--steps", 2, "--out", tmp_path)
+    wanted = tmp_path / "wanted"
+    train(*words[:-1], wanted)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(running.Recipe, "adopt", stop)
+        running.train(words[0], list(words[1:4]), steps=2, out=tmp_path / "run")
+    said = train(*words[:-1], tmp_path / "run")
+    assert "first its codec" in said
+    parts = [checkpoint.read(out / "run.safetensors")[1] for out in (wanted, tmp_path / "run")]
+    assert all(torch.equal(parts[0][name], parts[1][name]) for name in parts[0])
+
+
+def test_words_are_learned_from_scenes_alone(tmp_path):
+    said = train("text_to_image", "width=16", "codec_width=8", "batch=4", "--steps", 2)
+    assert "runs/text_to_image-scenes/pictures/000002.png" in said
+    assert Image.open("runs/text_to_image-scenes/pictures/000002.png").size == (10 * 34 + 2, 6 * 34 + 2)
+
+
 def test_someone_who_stops_a_run_is_told_how_it_goes_on(tmp_path, monkeypatch, capsys):
     def stop(model, *_):
         if stop.called:
@@ -139,10 +174,14 @@ def test_someone_who_stops_a_run_is_told_how_it_goes_on(tmp_path, monkeypatch, c
         (["vae", "--data", "minst"], "there is no data set minst, did you mean mnist"),
         (["vae", "--device", "gpu"], "device should be a device that torch has here"),
         (["ddpm", "width=20"], "width should be a multiple of 8 above 8; got 20"),
-        (["ddpm", "multiples=1,2,2,2,2"], "multiples should be 1 to 3 whole numbers from 1"),
+        (["ddpm", "multiples=1,2,2,2,2"], "multiples should be 1 to 4 whole numbers from 1"),
         (["wgan_gp", "critic_steps=5"], "batch should be a multiple of 5 turns of the critic; got 192"),
         (["vae", "--width", "4"], "there is no option --width; settings are NAME=VALUE, as in width=64"),
         (["conditional_ddpm", "dropped=2"], "dropped should be a share, in [0, 1]; got 2.0"),
+        (["text_to_image", "--data", "digits"], "text_to_image learns from scenes, in which pictures have"),
+        (["vae", "--data", "scenes"], "scenes have captions, not classes; for vae take shapes"),
+        (["codec", "factor=3"], "factor should be a power of two from 2 to 8, the size; got 3"),
+        (["latent_ddpm", "codec_width=12"], "codec_width should be a multiple of 8; got 12"),
         (["vae", "--data", "shapes:"], "there is no data set shapes:, did you mean shapes"),
         (["ddpm", "schedule=sine"], "schedule should be one of cosine, linear; got 'sine'"),
     ],

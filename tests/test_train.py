@@ -10,6 +10,7 @@ import signal
 import time
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -648,3 +649,46 @@ def test_the_bar_is_silent_in_a_log_or_when_it_is_not_wanted(screen, progress, m
     monkeypatch.setattr("sys.stdout", out := screen())
     run(Line(), progress=progress)
     assert out.getvalue() == "" and capsys.readouterr().err == ""
+
+
+class Rates(torch.optim.SGD):
+    """An optimizer that writes down the learning rate of each step."""
+
+    seen: ClassVar[list[float]] = []
+
+    def step(self, closure=None):
+        self.seen.append(self.param_groups[0]["lr"])
+        return super().step(closure)
+
+
+def test_the_learning_rate_falls_along_a_line_at_the_end_and_only_then():
+    rates = []
+    for cooldown in (0.0, 0.4, 1.0):
+        Rates.seen = []
+        for _ in train(Line(), same_batch, 10, optimizer=lambda p: Rates(p, lr=0.5), cooldown=cooldown):
+            pass
+        rates.append(Rates.seen)
+    assert rates[0] == [0.5] * 10
+    assert rates[1] == pytest.approx([0.5] * 7 + [0.375, 0.25, 0.125])
+    assert rates[2] == pytest.approx([0.05 * i for i in range(10, 0, -1)])
+
+
+def test_a_run_that_cools_down_is_the_same_when_it_is_resumed(tmp_path):
+    def last(steps, checkpoint):
+        *_, (_, _, model) = train(noisy(), random_batch, steps, lr=0.05, cooldown=0.5, checkpoint=checkpoint)
+        return [p.clone() for p in model.parameters()]
+
+    straight = last(8, tmp_path / "a.safetensors")
+    path = tmp_path / "b.safetensors"
+    run = train(noisy(), random_batch, 8, lr=0.05, cooldown=0.5, checkpoint=path, every=1)
+    for step, _, _ in run:
+        if step == 6:
+            break
+    run.close()
+    resumed = last(8, path)
+    assert all(torch.equal(a, b) for a, b in zip(straight, resumed, strict=True))
+
+
+def test_a_cooldown_that_is_no_share_is_refused():
+    with pytest.raises(ValueError, match=r"cooldown should be a share of the steps, in \[0, 1\]; got 2"):
+        next(train(Line(), same_batch, 3, cooldown=2))

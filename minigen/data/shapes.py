@@ -42,6 +42,16 @@ VOCABULARY = {  # factor: its names, in the order of their indices
     "background": tuple(BACKGROUNDS),
     "position": tuple(POSITIONS),
 }
+WORDS = tuple(  # all that captions are made of
+    dict.fromkeys(
+        word
+        for name in (
+            "a shape at the on background",
+            *(name for names in VOCABULARY.values() for name in names),
+        )
+        for word in name.split()
+    )
+)
 MAX_OFFSET = 0.03  # picture widths by which equally named positions differ: 1 pixel of 32
 MAX_SCALE = 0.06  # share by which equally named sizes differ; the largest shape still stays in the picture
 CHUNK = 4096  # pictures drawn at a time: 50 MB at 32×32; with fewer, threads wait for one another more often
@@ -123,18 +133,42 @@ def scene(
     return Factors(*indices, offset=torch.zeros(1, 2), scale=torch.ones(1))
 
 
-def captions(factors: Factors, position: bool = False) -> list[str]:
+def captions(factors: Factors, position: bool = False, named: Tensor | None = None) -> list[str]:
     """What each picture shows, in words: "a big red circle on a dark background".
 
-    position: True says where, too: "a big red circle at the top left on a dark background".
+    position: True says where, too: "a big red circle at the top left on a dark background".  named: (N, 5)
+    booleans, in the order of VOCABULARY, which factors each caption names, in place of position; one that
+    does not name the shape calls it "shape".
     """
-    words = [
-        [names[index] for index in getattr(factors, factor).tolist()] for factor, names in VOCABULARY.items()
-    ]
-    return [
-        f"a {size} {colour} {shape}{f' at the {place}' if position else ''} on a {background} background"
-        for shape, colour, size, background, place in zip(*words, strict=True)
-    ]
+    if named is None:
+        named = torch.tensor([True] * 4 + [position]).expand(len(factors), -1)
+    found = []
+    for row, said in zip(indices(factors).tolist(), named.tolist(), strict=True):
+        shape, colour, size, background, place = (
+            list(names)[i] if told else ""
+            for names, i, told in zip(VOCABULARY.values(), row, said, strict=True)
+        )
+        where, ground = place and f"at the {place}", background and f"on a {background} background"
+        found.append(" ".join(filter(None, ("a", size, colour, shape or "shape", where, ground))))
+    return found
+
+
+def indices(factors: Factors) -> Tensor:
+    """The named factors as one table: (N, 5) int64, in the order of VOCABULARY."""
+    return torch.stack([getattr(factors, name) for name in VOCABULARY], 1)
+
+
+def some_named(n: int, generator: torch.Generator, chance: float = 0.8) -> Tensor:
+    """Which factors n captions are to name, each with this chance: (n, 5) booleans, for `captions`."""
+    return torch.rand(n, len(VOCABULARY), generator=generator) < chance
+
+
+def held_out(factors: Factors) -> Tensor:
+    """Which pictures show a shape in the one colour that it never has in "scenes": (N,) booleans.
+
+    So six of the 36 pairs of a shape and a colour are kept for tests; each shape and each colour is in one.
+    """
+    return factors.colour == (factors.shape + 2) % len(COLOURS)
 
 
 def draw(factors: Factors, size: int = 32) -> Tensor:

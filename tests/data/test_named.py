@@ -5,6 +5,7 @@ import torch
 
 from minigen.data import digits, draw, random_factors
 from minigen.data.named import DATASETS, supply
+from minigen.data.shapes import held_out, indices
 
 
 def batch(source, n, seed=0):
@@ -42,6 +43,15 @@ def test_shapes_never_end_and_their_class_is_their_shape():
     factors = random_factors(40, 1, start)
     assert torch.equal(labels, factors.shape) and torch.equal(images, draw(factors, 16))
     assert source.kind.mean.shape == (3, 16, 16) and supply("shapes").kind.size == 32
+
+
+def test_scenes_are_shapes_with_all_that_is_named_and_without_the_pairs_that_are_held_out():
+    images, told = batch(supply("scenes:16"), 300)
+    start = int(torch.randint(2**31, (), generator=torch.Generator().manual_seed(0)))
+    factors = random_factors(620, 1, start)
+    factors = factors[~held_out(factors)][:300]
+    assert torch.equal(told, indices(factors)) and torch.equal(images, draw(factors, 16))
+    assert ((told[:, 1] - told[:, 0]) % 6 != 2).all()
 
 
 @pytest.mark.parametrize(
