@@ -1,7 +1,6 @@
 """The U-Net of diffusion models: from noisy images and the time to images of the same size."""
 
 import math
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -86,8 +85,6 @@ class UNet(nn.Module):
     Source: Ronneberger et al. 2015, U-Net; Ho et al. 2020, appendix B, here with one block at each size.
     """
 
-    block: Callable[[int, int, int], nn.Module] = ResidualBlock  # what it is made of
-
     def __init__(self, channels: int = 1, width: int = 32, multiples: tuple[int, ...] = (1, 2)):
         super().__init__()
         self.width, time = width, 4 * width
@@ -104,6 +101,10 @@ class UNet(nn.Module):
         self.grow = nn.ModuleList([*(upsample(w, w) for w in reversed(widths[:-1])), nn.Identity()])
         last = silent(nn.Conv2d(width, channels, 3, padding=1))
         self.out = nn.Sequential(nn.GroupNorm(8, width), nn.SiLU(), last)
+
+    def block(self, channels_in: int, channels_out: int, time: int) -> nn.Module:
+        """What the network is made of; given as for ResidualBlock."""
+        return ResidualBlock(channels_in, channels_out, time)
 
     def forward(self, x: Tensor, t: Tensor, told: Tensor | float = 0.0) -> Tensor:
         """x: (N, channels, H, W), sides multiples of 2 ** (len(multiples) - 1), t: (N,) in steps -> as x.
@@ -162,17 +163,18 @@ class CrossAttention(nn.Module):
         return x + self.look(pixels, words, keep).mT.view_as(x)
 
 
-class WordBlock(ResidualBlock):
-    """A residual block that then looks at the words."""
+class WordBlock(nn.Module):
+    """A residual block that then looks at the words; made as a ResidualBlock."""
 
     def __init__(self, channels_in: int, channels_out: int, time: int):
-        super().__init__(channels_in, channels_out, time)
+        super().__init__()
+        self.residual = ResidualBlock(channels_in, channels_out, time)
         self.look = CrossAttention(channels_out, WORD)
 
     def forward(self, x: Tensor, told: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """x: (N, channels_in, H, W), told: embeddings of the time, the words, and which of them are some."""
         e, words, keep = told
-        return self.look(super().forward(x, e), words, keep)
+        return self.look(self.residual(x, e), words, keep)
 
 
 class TextUNet(UNet):
@@ -183,13 +185,14 @@ class TextUNet(UNet):
     Source: Rombach et al. 2022, section 3.3; the encoder of text is trained along, as there.
     """
 
-    block = WordBlock
-
     def __init__(
         self, text: nn.Module, channels: int = 4, width: int = 48, multiples: tuple[int, ...] = (1, 2)
     ):
         super().__init__(channels, width, multiples)
         self.text = text
+
+    def block(self, channels_in: int, channels_out: int, time: int) -> nn.Module:
+        return WordBlock(channels_in, channels_out, time)
 
     def forward(self, x: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
         """x: (N, channels, H, W), t: (N,) in steps, tokens: (N, L) -> as x."""

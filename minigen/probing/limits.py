@@ -12,7 +12,7 @@ from types import FrameType
 
 GRACE = 2.0  # seconds after the limit before we say that one long C call holds the interpreter
 REPEAT = 0.2  # seconds to wait for an answer to end after the exception, before the next one
-BURST = 2e-5  # seconds between the alarms for an answer that swallowed two, at most
+BURST = 2e-5  # seconds between the alarms for an answer that swallowed two, where the machine is fast
 
 _OURS = (str(Path(__file__).parent), contextlib.__file__)
 _random = random.Random()  # not the global one, whose state an answer may use
@@ -46,10 +46,12 @@ class _Alarms:
 
     A loop around a bare `except:` swallows what is raised in its `try`, but not what is raised between there
     and the next round. So alarms come at random moments, some microseconds apart, until one hits that gap.
+    Where a machine is so slow that one comes before the last one is answered, they come less often for a
+    while.
     """
 
     def __init__(self, seconds: float):
-        self._seconds, self._count = seconds, 0
+        self._seconds, self._count, self._burst = seconds, 0, BURST
 
     def __enter__(self) -> None:
         self._armed = True
@@ -65,9 +67,11 @@ class _Alarms:
         if not self._armed:
             return
         self._count += 1
-        pause = REPEAT if self._count <= 2 else _random.uniform(1e-6, BURST)
-        signal.setitimer(signal.ITIMER_REAL, pause)
-        if not interrupted.f_code.co_filename.startswith(_OURS):  # our own code is on its way out already
+        ours = interrupted.f_code.co_filename.startswith(_OURS)  # it is on its way out already
+        self._burst = min(2 * self._burst, REPEAT) if ours else max(0.9 * self._burst, BURST)
+        pause = REPEAT if self._count <= 2 else _random.uniform(1e-6, self._burst)
+        signal.setitimer(signal.ITIMER_REAL, pause, REPEAT)  # again, even if this very call comes to nothing
+        if not ours:
             raise TimedOut(f"stopped after {self._seconds:g} s")
 
 

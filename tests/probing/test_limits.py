@@ -101,6 +101,16 @@ def test_a_loop_that_swallows_every_exception_is_stopped_too(monkeypatch, endles
             limited(endless, 0.01)
 
 
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signals")
+def test_alarms_that_come_faster_than_they_can_be_answered_end_the_loop_too(monkeypatch):
+    """As on a slow machine: each alarm would interrupt the one before, until the stack is full."""
+    monkeypatch.setattr(limits, "REPEAT", 0.01)
+    monkeypatch.setattr(limits, "BURST", 1e-6)
+    for _ in range(20):
+        with pytest.raises(TimedOut):
+            limited(swallows_everything, 0.01)
+
+
 def test_work_that_ends_in_time_is_left_alone_afterwards():
     limited(lambda: None, 0.05)
     in_thread(lambda: limited(lambda: None, 0.05))
