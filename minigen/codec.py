@@ -51,7 +51,7 @@ def adaptive_weight(reconstruction: Tensor, adversarial: Tensor, last: Tensor) -
     """
     (pull,) = torch.autograd.grad(reconstruction, last, retain_graph=True)
     (push,) = torch.autograd.grad(adversarial, last, retain_graph=True)
-    return (pull.norm() / (push.norm() + 1e-4)).clamp(0, 1e4)
+    return (pull.norm() / (push.norm() + 1e-4)).clamp(max=1e4)
 
 
 def unit_scale(z: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from minigen.core import Generative
 from minigen.data.named import Kind
 from minigen.ddpm import DDPM, ConditionalDDPM
 from minigen.denoising import Restorer, hourglass
-from minigen.diffusion import Schedule, cosine_betas, linear_betas
+from minigen.diffusion import Schedule, cosine_betas, linear_betas, middle_betas
 from minigen.features import ShapeEyes
 from minigen.gan import (
     GAN,
@@ -182,7 +182,7 @@ def latent_ddpm(
     codec_width: int = 32,
     width: int = 48,
     multiples: tuple[int, ...] = (1, 2),
-    schedule: Literal["cosine", "linear"] = "cosine",
+    schedule: Literal["cosine", "linear", "middle"] = "cosine",
     target: Literal["velocity", "noise", "data"] = "velocity",
 ) -> Latent:
     """A diffusion model of the codes of a codec, which is trained first; lesson 61."""
@@ -198,7 +198,7 @@ def text_to_image(
     codec_width: int = 32,
     width: int = 48,
     multiples: tuple[int, ...] = (1, 2),
-    schedule: Literal["cosine", "linear"] = "cosine",
+    schedule: Literal["middle", "cosine", "linear"] = "middle",
     target: Literal["velocity", "noise", "data"] = "velocity",
     dropped: float = 0.1,
 ) -> Latent:
@@ -241,7 +241,7 @@ def awake(model: Generative, kind: Kind) -> Generative:
 
 def chain(schedule: str) -> Schedule:
     """A chain of 1,000 steps by its name."""
-    return Schedule(cosine_betas() if schedule == "cosine" else linear_betas())
+    return Schedule({"cosine": cosine_betas, "linear": linear_betas, "middle": middle_betas}[schedule]())
 
 
 def check_share(name: str, value: float) -> None:

@@ -9,7 +9,7 @@ import hashlib
 import inspect
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -91,8 +91,10 @@ class Recipe:
     model: makes it, untrained, of a Kind and its settings.  steps: at the three budgets.  shown: what it is
     shown of images and labels.  remade: images before and after it, for a model that draws nothing of its
     own.  batch: images in one.  lr, betas: of Adam.  lr_large: lr for images that are not small, if another.
-    decay: of the averaged weights.  cooldown: as for `train`.  first: the recipe of the model's codec, which
-    is trained before.  data: what it learns from, where another data set would not do.
+    decay: of the averaged weights.  cooldown: as for `train`.  fused: whether a step of Adam is one call for
+    all weights, which is faster and rounds otherwise.  first: the recipe of the model's codec, which
+    is trained before, with the settings of_first.  data: what it learns from, where another data set would
+    not do.
     """
 
     model: Callable[..., Generative]
@@ -105,7 +107,9 @@ class Recipe:
     betas: tuple[float, float] = (0.9, 0.999)
     decay: float = 0.999
     cooldown: float = 0.0
+    fused: bool | None = None
     first: str | None = None
+    of_first: dict[str, Any] = field(default_factory=dict)
     data: str | None = None
 
     def settings(self, size: int = SMALL) -> dict[str, inspect.Parameter]:
@@ -137,7 +141,10 @@ class Recipe:
     ) -> Iterator[tuple[int, dict[str, float], Generative]]:
         """`train` as the recipe has it.  options: further ones of `train`."""
         chosen = self.defaults(data.kind.size) | settings
-        draw, adam = data.batches(chosen["batch"]), partial(Adam, lr=chosen["lr"], betas=self.betas)
+        draw, adam = (
+            data.batches(chosen["batch"]),
+            partial(Adam, lr=chosen["lr"], betas=self.betas, fused=self.fused),
+        )
         return train(
             model, lambda generator: self.shown(*draw(generator), generator), steps, optimizer=adam,
             decay=chosen["decay"], cooldown=self.cooldown, seed=chosen["seed"], **options,
@@ -149,7 +156,7 @@ class Recipe:
         """The same for the model's codec, as its own recipe has it but for settings of the same name."""
         recipe = RECIPES[self.first]
         names = set(inspect.signature(recipe.model).parameters) | {"seed"}
-        of_codec = {name: value for name, value in settings.items() if name in names}
+        of_codec = self.of_first | {name: value for name, value in settings.items() if name in names}
         codec = recipe.make(data.kind, of_codec)
         return recipe.train(codec, data, budget(*recipe.steps), of_codec, **options)
 
@@ -186,16 +193,18 @@ RECIPES = {
     "ddpm": Recipe(models.ddpm, (10, 1500, 20_000), lr=2e-3),
     "conditional_ddpm": Recipe(models.conditional_ddpm, (10, 1500, 20_000), **GUIDED),
     "codec": Recipe(models.codec, (10, 4000, 20_000), remade=recoded, **CODED),
-    "perceptual_codec": Recipe(models.perceptual_codec, (10, 2000, 20_000), remade=recoded, **CODED),
+    "perceptual_codec": Recipe(models.perceptual_codec, (10, 2500, 20_000), remade=recoded, **CODED),
     "latent_ddpm": Recipe(models.latent_ddpm, (10, 1500, 20_000), lr=2e-3, first="codec"),
     "text_to_image": Recipe(
         models.text_to_image,
-        (10, 4600, 40_000),
+        (10, 3500, 40_000),
         with_captions,
-        lr=2e-3,
+        lr=1.5e-3,
         decay=0.99,
         cooldown=0.4,
-        first="codec",
+        fused=True,
+        first="perceptual_codec",
+        of_first={"start": 1_000_000},  # eyes alone: plain shapes have no texture for a critic
         data="scenes",
     ),
     "noisy_classifier": Recipe(models.noisy_classifier, (10, 600, 3000), **GUIDED),
@@ -317,7 +326,7 @@ def fingerprint(name: str) -> str:
     model = recipe.make(kind_of(found), {})
     parts = (type(module) for module in model.modules() if isinstance(module, Generative))
     code = inspect.getsource(recipe.model) + "".join(map(inspect.getsource, parts)) + repr(model)
-    code += fingerprint(OF_DIGITS + recipe.first) if recipe.first else ""
+    code += fingerprint(OF_DIGITS + recipe.first) + str(recipe.of_first) if recipe.first else ""
     training = (recipe.shown.__name__, recipe.steps, recipe.batch, recipe.lr, recipe.betas, recipe.decay)
     return hashlib.sha256(f"{code} {training} {found}".encode()).hexdigest()[:12]
 

@@ -1,6 +1,7 @@
 """The chain of DDPM against simulation, Bayes' rule and exact densities; float64 where it is an identity."""
 
 import math
+import statistics
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from minigen.diffusion import (
     exact_noise,
     forward_step,
     linear_betas,
+    middle_betas,
     noisy_mixture,
     posterior,
     q_sample,
@@ -26,7 +28,7 @@ from minigen.diffusion import (
 from minigen.metrics import mmd
 from minigen.samplers import ancestral, step_back, step_back_clipped
 
-BETAS = {"linear": linear_betas(50, 0.01, 0.3), "cosine": cosine_betas(50)}
+BETAS = {"linear": linear_betas(50, 0.01, 0.3), "cosine": cosine_betas(50), "middle": middle_betas(50)}
 
 
 def rng(seed=0):
@@ -49,6 +51,17 @@ def test_the_cosine_betas_give_the_cosine_back_except_at_the_end():
     wanted = torch.tensor([math.cos(a) ** 2 / math.cos(angle[0]) ** 2 for a in angle], dtype=torch.float64)
     assert (a_bar[:1000] - wanted).abs().max() < 1e-12
     assert cosine_betas(1000)[-1] == 0.999
+
+
+@pytest.mark.parametrize(("centre", "spread"), [(0.0, 1.0), (0.25, 1.0), (-0.5, 0.7)])
+def test_the_times_of_the_middle_chain_are_distributed_as_asked(centre, spread):
+    """How far the squared cosine has come after each step, as a logit: quantiles of a Gaussian."""
+    a_bar = alpha_bars(middle_betas(1000, centre, spread))
+    tau = a_bar[1:1000].sqrt().acos() / (math.pi / 2)
+    gauss = statistics.NormalDist(centre, spread)
+    wanted = torch.tensor([gauss.inv_cdf(t / 1000) for t in range(1, 1000)], dtype=torch.float64)
+    assert (tau.logit() - wanted).abs().max() < 1e-9
+    assert a_bar[1000] < 1e-4
 
 
 @pytest.mark.parametrize("betas", BETAS.values(), ids=BETAS)
@@ -122,7 +135,7 @@ def test_the_last_step_back_is_the_data_itself():
     assert (mean - x).abs().max() < 1e-12 and variance.abs().max() == 0
 
 
-@pytest.mark.parametrize("betas", [linear_betas(), cosine_betas()], ids=BETAS)
+@pytest.mark.parametrize("betas", [linear_betas(), cosine_betas(), middle_betas()], ids=BETAS)
 def test_algorithm_2_is_the_mean_of_the_posterior_for_the_data_that_the_noise_implies(betas):
     chain, x_t, noise = Schedule(betas), normal(5, 1, 4, 4), normal(5, 1, 4, 4, seed=1)
     for t in 1, 2, 500, 900:

@@ -155,6 +155,13 @@ exercise(
         ),
     },
     accepts=[perceptual_by_cosines, perceptual_by_norms],
+    equivalents={
+        "return sum(((F.normalize(a) - F.normalize(b, dim=1)).square().sum(1).mean((1, 2)) for a, b in zip(maps, others, strict=True)))": "dim=1 is what `normalize` does by itself",
+        "return sum(((F.normalize(a, dim=1) - F.normalize(b)).square().sum(1).mean((1, 2)) for a, b in zip(maps, others, strict=True)))": "dim=1 is what `normalize` does by itself",
+        "return sum(((F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(1).mean((1, 2)) for a, b in zip(others, maps, strict=True)))": "a squared difference is the same both ways",
+        "return sum(((F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(1).mean((1, 2)) for a, b in zip(maps, others)))": "both lists have a map for each depth",
+        "return sum(((F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(1).mean((1, 2)) for a, b in zip(maps, others, strict=False)))": "both lists have a map for each depth",
+    },
     hints=[
         "At one place of one map stand C numbers: an arrow. Which axis is that, and how does one bring an arrow to length 1?",
         "`F.normalize(a, dim=1)` does that at all places. Then squares, a sum over axis 1, a mean over the two axes that are left.",
@@ -321,6 +328,10 @@ exercise(
         ),
     },
     accepts=[field_from_the_end],
+    equivalents={
+        "for kernel, stride in zip(kernels, strides):": "each layer has a kernel and a stride",
+        "for kernel, stride in zip(kernels, strides, strict=False):": "each layer has a kernel and a stride",
+    },
     hints=[
         "Start at the pixels: one number sees 1 pixel. How many more does it see after a kernel of 3? And after another one?",
         "Keep two numbers: how many pixels one place sees, and how many pixels apart two neighbours are.",
@@ -359,7 +370,7 @@ PULL, PUSH = (
     "torch.autograd.grad(reconstruction, last, retain_graph=True)",
     "torch.autograd.grad(adversarial, last, retain_graph=True)",
 )
-WEIGHT = "(pull.norm() / (push.norm() + 1e-4)).clamp(0, 1e4)"
+WEIGHT = "(pull.norm() / (push.norm() + 1e-4)).clamp(max=1e4)"
 
 
 def weight_with(*changes):
@@ -380,35 +391,35 @@ exercise(
     probe=probe_weight,
     mistakes={
         "upside down": (
-            weight_with(WEIGHT, "(push.norm() / (pull.norm() + 1e-4)).clamp(0, 1e4)"),
+            weight_with(WEIGHT, "(push.norm() / (pull.norm() + 1e-4)).clamp(max=1e4)"),
             "Your ratio is upside down: where the critic pulls too hard, its weight would grow. What the others ask for stands above, what the critic asks for below.",
         ),
         "ratio of the losses": (
-            weight_with(WEIGHT, "(reconstruction / (adversarial + 1e-4)).abs().clamp(0, 1e4).detach()"),
+            weight_with(WEIGHT, "(reconstruction / (adversarial + 1e-4)).abs().clamp(max=1e4).detach()"),
             "You compare the losses. Their values say nothing about how hard they pull: compare the lengths of their gradients.",
         ),
         "squared": (
-            weight_with(WEIGHT, "(pull.square().sum() / (push.square().sum() + 1e-4)).clamp(0, 1e4)"),
+            weight_with(WEIGHT, "(pull.square().sum() / (push.square().sum() + 1e-4)).clamp(max=1e4)"),
             "You compare squared lengths. The weight multiplies a gradient, so it is the ratio of the lengths themselves.",
         ),
         "sums": (
-            weight_with(WEIGHT, "(pull.sum() / (push.sum() + 1e-4)).clamp(0, 1e4)"),
+            weight_with(WEIGHT, "(pull.sum() / (push.sum() + 1e-4)).clamp(max=1e4)"),
             "You add up the gradient, where numbers of both signs cancel. Its length is the root of the sum of squares.",
         ),
         "not limited": (
-            weight_with(".clamp(0, 1e4)", ""),
+            weight_with(".clamp(max=1e4)", ""),
             "Your weight has no upper end. Where the critic does not care its gradient is nearly 0, and the weight goes through the roof: at most 10,000.",
         ),
         "limited to one": (
-            weight_with(".clamp(0, 1e4)", ".clamp(0, 1)"),
+            weight_with(".clamp(max=1e4)", ".clamp(max=1)"),
             "Your weight is at most 1. A weak critic may be strengthened, too: at most 10,000.",
         ),
         "the largest entries": (
-            weight_with(WEIGHT, "(pull.abs().max() / (push.abs().max() + 1e-4)).clamp(0, 1e4)"),
+            weight_with(WEIGHT, "(pull.abs().max() / (push.abs().max() + 1e-4)).clamp(max=1e4)"),
             "You compare the largest entries of the gradients. Their lengths are meant.",
         ),
         "mean absolute entries": (
-            weight_with(WEIGHT, "(pull.abs().mean() / (push.abs().mean() + 1e-4)).clamp(0, 1e4)"),
+            weight_with(WEIGHT, "(pull.abs().mean() / (push.abs().mean() + 1e-4)).clamp(max=1e4)"),
             "You compare means of absolute entries. The length is the root of the sum of squares.",
         ),
         "twice the same": (
@@ -588,6 +599,10 @@ exercise(
             losses_with("self.eyes.maps(y)).mean()", "self.eyes.maps(x)).mean()"),
             "You compare what the eyes see in x with itself. That is 0, whatever the decoder draws.",
         ),
+    },
+    equivalents={
+        "seen = perceptual_distance(self.eyes.maps(y), self.eyes.maps(x)).mean()": "a distance is the same both ways",
+        "terms = {'pixels': F.mse_loss(x, y), 'perceptual': self.perceptual * seen, 'kl': self.kl * kl.mean()}": "a squared difference is the same both ways",
     },
     hints=[
         "Read the docstring: which terms are there before `start`, and which after? Follow `self.step` by hand for start = 2.",

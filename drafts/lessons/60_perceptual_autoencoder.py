@@ -53,12 +53,12 @@ def batch(generator: torch.Generator) -> tuple[Tensor, None]:
 
 clean, factors, _ = shapes(budget(120, 1000, 2000), seed=5)
 x = grainy(clean, torch.Generator().manual_seed(0))  # for looking and measuring; none is trained on
-FIRST, MORE = budget(3, 900, 6000), budget(3, 600, 6000)  # steps of training
+FIRST, MORE = budget(3, 600, 6000), budget(3, 600, 6000)  # steps of training
 
 
-def trained_for(model: Codec, steps: int) -> Codec:
-    """The model after some steps, with averaged weights."""
-    adam = partial(Adam, lr=1e-3, betas=(0.9, 0.99))
+def trained_for(model: Codec, steps: int, memory: float = 0.9) -> Codec:
+    """The model after some steps, with averaged weights.  memory: the first beta of Adam."""
+    adam = partial(Adam, lr=1e-3, betas=(memory, 0.99))
     *_, (_, _, averaged) = train(model, batch, steps, optimizer=adam, decay=0.99)
     return averaged.cpu()
 
@@ -145,23 +145,23 @@ show.grid(
 #
 # ## 3 · As a network sees it
 #
-# When do two pictures look alike? The error of pixels has an odd opinion. Take a picture, and two changed ones. In the first, the grain is another one. In the second, everything is smoothed.
+# When do two pictures look alike? The error of pixels has an odd opinion. Take clean pictures, and change them in two ways: smooth them, or add grain, just so much that the squared error is the same.
 
 # %%
-again = grainy(clean, torch.Generator().manual_seed(7))
-smooth = F.avg_pool2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), 5, stride=1)
-for name, other in {"other grain": again, "smoothed": smooth}.items():
-    print(f"{name}: mean squared error {F.mse_loss(other, x):.4f}")
-measured(
-    "squared error of smoothed pictures / of pictures with other grain",
-    F.mse_loss(smooth, x) / F.mse_loss(again, x),
-)
+smooth = F.avg_pool2d(F.pad(clean, (2, 2, 2, 2), mode="reflect"), 5, stride=1)
+error = F.mse_loss(smooth, clean, reduction="none").mean((1, 2, 3), keepdim=True)
+grain = torch.randn(len(clean), 1, 32, 32, generator=torch.Generator().manual_seed(7))
+speckled = clean + grain * (error / grain.square().mean((1, 2, 3), keepdim=True)).sqrt()
+changed = {"speckled": speckled, "smoothed": smooth}
+print({name: f"mean squared error {F.mse_loss(y, clean):.4f}" for name, y in changed.items()})
 show.rows(
-    {"pictures": x[:8], "other grain": again[:8], "smoothed": smooth[:8]},
-    title="Which row is nearer to the first?",
+    {"pictures": clean[:8]} | {name: y[:8].clamp(-1, 1) for name, y in changed.items()},
+    title="Which row is nearer to the first? For the squared error, both are as near",
 )
 
 # %% [markdown]
+# In the lowest row squares and circles have become hard to tell apart, and small crosses are blots. In the middle row one sees at once what it was.
+#
 # Now ask a network that has learned to look: one that names shape, colour, size, background and place of such pictures. We have two of them in the course. One is the **judge** (`ShapeFeatures`, lesson 20), which
 # only measures. The other, trained by itself from other first weights, is what we train with: the **eyes** (`ShapeEyes`). A model that has learned to please its judge would prove nothing.
 #
@@ -180,23 +180,45 @@ perceptual_distance = check("perceptual_distance", perceptual_distance)
 # %%
 eyes = ShapeEyes()
 with torch.no_grad():
-    seen = {
-        name: perceptual_distance(eyes.maps(x), eyes.maps(other))
-        for name, other in {"other grain": again, "smoothed": smooth}.items()
+    of_clean = eyes.maps(clean)
+    depths = {
+        name: [
+            perceptual_distance([m], [other]).mean() for m, other in zip(of_clean, eyes.maps(y), strict=True)
+        ]
+        for name, y in changed.items()
     }
+print("depth   size of the map   " + "   ".join(depths))
+for i, m in enumerate(of_clean):
+    print(f"{i + 1:5} {tuple(m.shape[1:])!s:>17}   " + "   ".join(f"{d[i]:8.4f}" for d in depths.values()))
 measured(
-    "perceptual distance of smoothed pictures / of pictures with other grain",
-    seen["smoothed"].mean() / seen["other grain"].mean(),
-    at_least=2,
+    "first depth: distance of smoothed pictures / of speckled ones",
+    depths["smoothed"][0] / depths["speckled"][0],
+    at_most=1,
 )
-show.histogram(seen, xlabel="perceptual distance", title="What a network sees")
+measured(
+    "last depth: distance of smoothed pictures / of speckled ones",
+    depths["smoothed"][-1] / depths["speckled"][-1],
+    at_least=5,
+)
+measured(
+    "all depths: distance of smoothed pictures / of speckled ones",
+    sum(depths["smoothed"]) / sum(depths["speckled"]),
+    at_least=1,
+)
+show.curves(
+    {name: dict(enumerate(map(float, d), 1)) for name, d in depths.items()},
+    xlabel="depth",
+    ylabel="distance",
+    title="The deeper the map, the less it minds grain, and the more it minds blur",
+)
 
 # %% [markdown]
-# Other grain is near, smoothing is far: the eyes have learned to look past the grain, and that edges matter. Gradients pass through them, so this distance can be a term of the loss.
+# The first map is close to the pixels, and grain disturbs it most. From depth to depth the network has thrown away what it does not need to name a shape. At the last one grain is all but gone, and a lost corner is
+# far away. All depths together find blur worse than grain, where the squared error saw no difference. And gradients pass through the eyes, so this distance can be a term of the loss.
 #
 # ## 4 · A critic that sees patches
 #
-# The eyes do not care about grain. Who asks for it? Somebody who knows what pictures look like: a critic, as in lesson 30. But this one need not know *what* is in the picture, the code says that. It only looks at
+# The eyes ask for corners and edges. Who asks for grain? They compare a picture with its own original, and *where* each grain was, the code cannot say. So we need somebody who only knows what pictures look like: a critic, as in lesson 30. But this one need not know *what* is in the picture, the code says that. It only looks at
 # small patches, and gives a number to each: real, or made by a decoder?
 
 # %% exercise
@@ -260,22 +282,23 @@ from minigen.codec import PerceptualCodec
 PerceptualCodec = check("PerceptualCodec", PerceptualCodec)
 
 # %% [markdown]
-# Three codecs go on from the one above, for the same number of steps, with codes of the same size: one with the error of pixels alone, as before; one with the eyes; one with eyes and critic.
+# Three codecs go on from the one above, for the same number of steps, with codes of the same size: one with the error of pixels alone, as before; one with the eyes; one with eyes and critic. For the last one `start` is 0, since the
+# decoder has learned to draw already, and Adam remembers less of the past: what a critic wants changes all the time (lesson 30).
 
 
 # %%
-def going_on(model: Codec) -> Codec:
+def going_on(model: Codec, memory: float = 0.9) -> Codec:
     """The model, after it has gone on from the first codec's weights."""
     model.load_state_dict(start.state_dict(), strict=False)
-    return trained_for(model, MORE)
+    return trained_for(model, MORE, memory)
 
 
 SIZE = {"factor": 4, "code": 4}
 torch.manual_seed(1)
 codecs = {
     "pixels": going_on(Codec(**SIZE)),
-    "and eyes": going_on(PerceptualCodec(eyes, MORE, 0.1, **SIZE)),  # the critic never comes
-    "and critic": going_on(PerceptualCodec(eyes, 0, 0.1, 0.5, **SIZE)),
+    "and eyes": going_on(PerceptualCodec(eyes, MORE, 0.02, **SIZE)),  # the critic never comes
+    "and critic": going_on(PerceptualCodec(eyes, 0, 0.02, 1.0, **SIZE), memory=0.5),
 }
 made = {name: rebuilt(model) for name, model in codecs.items()}
 show.rows(
