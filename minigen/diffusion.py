@@ -43,10 +43,11 @@ def middle_betas(
     """The β_1 … β_T of a chain that spends most of its steps where it is decided what a picture shows.
 
     As in `cosine_betas`, ᾱ_t is a squared cosine, which falls from 1 to 0 while τ goes from 0 to 1; but τ
-    hurries at both ends: log(τ / (1 - τ)) takes its values as N(centre, spread²) does, in order.
-    steps: T, at least 1.  centre: above 0 for more steps in strong noise.  largest: as there.
+    hurries at both ends: log(τ / (1 - τ)) takes the quantiles of N(centre, spread²), one after the other.
+    steps: T, at least 1.  centre: above 0 for more steps in strong noise.  largest: as there.  Returns
+    (steps,), float64.
     Source of the distribution, there of times that are drawn in training: Esser et al. 2024, Scaling
-    Rectified Flow Transformers for High-Resolution Image Synthesis, section 3.1.  Returns (steps,), float64.
+    Rectified Flow Transformers for High-Resolution Image Synthesis, section 3.1.
     """
     share = torch.arange(steps + 1, dtype=torch.float64) / steps
     tau = torch.sigmoid(centre + spread * torch.special.ndtri(share))  # 0 and 1 at the ends
