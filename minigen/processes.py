@@ -4,6 +4,9 @@ torchrun starts them and says in the environment who is who. Every process draws
 random numbers that belong to it, and keeps the rows that are its own; gradients are averaged. So the losses
 are those of one process, up to rounding, and a run may go on with another number of processes. A loss that is
 no mean over the batch, such as the adaptive weight of `codec`, is each process's own.
+
+torch.distributed.nn is imported here, while there is no group: the first optimizer would import it later, and
+its default arguments are the group of that moment, whose threads then live on and may abort Python's end.
 """
 
 import os
@@ -12,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+import torch.distributed.nn.functional
 from torch import Tensor, distributed
 from torch.overrides import TorchFunctionMode
 

@@ -91,10 +91,10 @@ class Recipe:
     model: makes it, untrained, of a Kind and its settings.  steps: at the three budgets.  shown: what it is
     shown of images and labels.  remade: images before and after it, for a model that draws nothing of its
     own.  batch: images in one.  lr, betas: of Adam.  lr_large: lr for images that are not small, if another.
-    decay: of the averaged weights.  cooldown: as for `train`.  fused: whether a step of Adam is one call for
-    all weights, which is faster and rounds otherwise.  first: the recipe of the model's codec, which
-    is trained before, with the settings of_first.  data: what it learns from, where another data set would
-    not do.
+    decay: of the averaged weights.  cooldown: as for `train`.  fused: True makes a step of Adam one call for
+    all weights, which is faster and rounds otherwise.  first: the recipe of the model's codec, which is
+    trained before, with the settings of_first.  data: what it learns from, where another data set would not
+    do.
     """
 
     model: Callable[..., Generative]
@@ -141,10 +141,8 @@ class Recipe:
     ) -> Iterator[tuple[int, dict[str, float], Generative]]:
         """`train` as the recipe has it.  options: further ones of `train`."""
         chosen = self.defaults(data.kind.size) | settings
-        draw, adam = (
-            data.batches(chosen["batch"]),
-            partial(Adam, lr=chosen["lr"], betas=self.betas, fused=self.fused),
-        )
+        draw = data.batches(chosen["batch"])
+        adam = partial(Adam, lr=chosen["lr"], betas=self.betas, fused=self.fused)
         return train(
             model, lambda generator: self.shown(*draw(generator), generator), steps, optimizer=adam,
             decay=chosen["decay"], cooldown=self.cooldown, seed=chosen["seed"], **options,

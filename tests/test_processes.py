@@ -55,6 +55,8 @@ def test_two_processes_have_the_losses_of_one_with_every_kind_of_model(tmp_path,
     of_two = json.loads((tmp_path / "losses.json").read_text())
     assert of_two["processes"] == 2
     assert of_two["odd"] == "2 processes should share a batch evenly; it has 3 rows"
+    left = [name for name in of_two["threads"] if "gloo" in name]
+    assert not left, "a thread that outlives the block aborts the process now and then"
     for name in several.NAMES:
         (losses, weights), (theirs, their_weights) = several.losses(name), of_two[name]
         for step, (here, there) in enumerate(zip(losses, theirs, strict=True)):

@@ -47,7 +47,7 @@ class _Alarms:
     A loop around a bare `except:` swallows what is raised in its `try`, but not what is raised between there
     and the next round. So alarms come at random moments, some microseconds apart, until one hits that gap.
     Where a machine is so slow that one comes before the last one is answered, they come less often for a
-    while.
+    while. One that finds the stack full comes to nothing, so the timer goes on by itself.
     """
 
     def __init__(self, seconds: float):
@@ -56,7 +56,7 @@ class _Alarms:
     def __enter__(self) -> None:
         self._armed = True
         self._before = signal.signal(signal.SIGALRM, self._alarm)
-        signal.setitimer(signal.ITIMER_REAL, self._seconds)
+        signal.setitimer(signal.ITIMER_REAL, self._seconds, REPEAT)  # again, even if a call comes to nothing
 
     def __exit__(self, *_) -> None:
         self._armed = False
@@ -70,7 +70,7 @@ class _Alarms:
         ours = interrupted.f_code.co_filename.startswith(_OURS)  # it is on its way out already
         self._burst = min(2 * self._burst, REPEAT) if ours else max(0.9 * self._burst, BURST)
         pause = REPEAT if self._count <= 2 else _random.uniform(1e-6, self._burst)
-        signal.setitimer(signal.ITIMER_REAL, pause, REPEAT)  # again, even if this very call comes to nothing
+        signal.setitimer(signal.ITIMER_REAL, pause, REPEAT)
         if not ours:
             raise TimedOut(f"stopped after {self._seconds:g} s")
 

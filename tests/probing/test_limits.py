@@ -2,6 +2,8 @@
 
 import contextlib
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -101,14 +103,36 @@ def test_a_loop_that_swallows_every_exception_is_stopped_too(monkeypatch, endles
             limited(endless, 0.01)
 
 
+SLOW_MACHINE = """
+import time
+from minigen.probing import limits
+limits.REPEAT, limits.BURST = 0.01, 1e-6  # each alarm would interrupt the one before, until the stack is full
+def endless():
+    while True:
+        try: time.sleep(0.001)
+        except: pass
+"""
+FULL_STACK = """
+from minigen.probing import limits
+limits.REPEAT = 0.01
+def endless():  # there is no room for the call that answers an alarm
+    try: endless()
+    except: pass
+    while True: pass
+"""
+STOPPED = """
+for _ in range(20):
+    try:
+        with limits.time_limit(0.01): endless()
+    except limits.TimedOut: pass
+"""
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signals")
-def test_alarms_that_come_faster_than_they_can_be_answered_end_the_loop_too(monkeypatch):
-    """As on a slow machine: each alarm would interrupt the one before, until the stack is full."""
-    monkeypatch.setattr(limits, "REPEAT", 0.01)
-    monkeypatch.setattr(limits, "BURST", 1e-6)
-    for _ in range(20):
-        with pytest.raises(TimedOut):
-            limited(swallows_everything, 0.01)
+@pytest.mark.parametrize("endless", [SLOW_MACHINE, FULL_STACK], ids=["slow machine", "full stack"])
+def test_an_alarm_that_is_lost_is_not_the_last(endless):
+    """In a process of its own, which can be ended if the loop is not."""
+    subprocess.run([sys.executable, "-c", endless + STOPPED], check=True, timeout=60)
 
 
 def test_work_that_ends_in_time_is_left_alone_afterwards():
