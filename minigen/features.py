@@ -150,6 +150,7 @@ class ShapeEyes(FactorClassifier):
     def __init__(self):
         super().__init__()
         load(self, "eyes")
+        self.to(memory_format=torch.channels_last)  # faster where channels are few
 
     def maps(self, x: Tensor) -> list[Tensor]:
         """What the network sees in images (N, 1 or 3, H, W) of any size, at five depths: (N, C, h, w) each.

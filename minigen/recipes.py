@@ -191,11 +191,11 @@ RECIPES = {
     "ddpm": Recipe(models.ddpm, (10, 1500, 20_000), lr=2e-3),
     "conditional_ddpm": Recipe(models.conditional_ddpm, (10, 1500, 20_000), **GUIDED),
     "codec": Recipe(models.codec, (10, 4000, 20_000), remade=recoded, **CODED),
-    "perceptual_codec": Recipe(models.perceptual_codec, (10, 2500, 20_000), remade=recoded, **CODED),
+    "perceptual_codec": Recipe(models.perceptual_codec, (10, 3700, 20_000), remade=recoded, **CODED),
     "latent_ddpm": Recipe(models.latent_ddpm, (10, 1500, 20_000), lr=2e-3, first="codec"),
     "text_to_image": Recipe(
         models.text_to_image,
-        (10, 3500, 40_000),
+        (10, 3200, 40_000),
         with_captions,
         lr=1.5e-3,
         decay=0.99,
@@ -208,6 +208,7 @@ RECIPES = {
     "noisy_classifier": Recipe(models.noisy_classifier, (10, 600, 3000), **GUIDED),
 }
 OF_KIND = ("data", "channels", "size", "crop", "classes")  # what a file says of a Kind
+OF_TRAINING = ("steps", "batch", "lr", "lr_large", "betas", "decay", "cooldown", "fused")
 OF_DIGITS = "digit_"  # what the names of models of digits start with
 SHIPPED = {"text_to_image": WEIGHTS / "text_to_image.safetensors"}  # trained for minutes, on scenes
 
@@ -325,7 +326,7 @@ def fingerprint(name: str) -> str:
     parts = (type(module) for module in model.modules() if isinstance(module, Generative))
     code = inspect.getsource(recipe.model) + "".join(map(inspect.getsource, parts)) + repr(model)
     code += fingerprint(OF_DIGITS + recipe.first) + str(recipe.of_first) if recipe.first else ""
-    training = (recipe.shown.__name__, recipe.steps, recipe.batch, recipe.lr, recipe.betas, recipe.decay)
+    training = [recipe.shown.__name__] + [getattr(recipe, name) for name in OF_TRAINING]
     return hashlib.sha256(f"{code} {training} {found}".encode()).hexdigest()[:12]
 
 

@@ -1,6 +1,7 @@
 """The recipes: every model, on every kind of image; those that lessons need, trained once and then read."""
 
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -153,6 +154,13 @@ def test_a_recipe_whose_code_has_changed_is_another_one(monkeypatch):
         return Classifier(width=4)
 
     monkeypatch.setitem(RECIPES, "small", Recipe(model, old.steps, with_labels))
+    assert recipes.fingerprint("digit_small") != first
+
+
+@pytest.mark.parametrize("changed", [{name: 7} for name in recipes.OF_TRAINING])
+def test_whatever_a_recipe_trains_with_makes_it_another_one(monkeypatch, changed):
+    first = recipes.fingerprint("digit_small")
+    monkeypatch.setitem(RECIPES, "small", replace(RECIPES["small"], **changed))
     assert recipes.fingerprint("digit_small") != first
 
 

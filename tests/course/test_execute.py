@@ -1,12 +1,14 @@
 """Executing a solved notebook: outputs, numbers, promises, and what is refused."""
 
 import base64
+import io
 import json
 
 import nbformat
 import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_notebook
+from PIL import Image
 
 from minigen.course import execute, measure
 from minigen.course.build import save
@@ -43,6 +45,18 @@ def test_outputs_numbers_and_picture_are_kept_and_the_kernel_leaves_no_trace(run
     assert [(m["name"], m["value"]) for m in entry["measured"]] == [("a number", 0.25)]
     png = base64.b64decode(made.cells[0].outputs[0].data["image/png"])
     assert (tmp_path / "98_x.png").read_bytes() == png
+
+
+@pytest.mark.parametrize(("alpha", "mode"), [(255, "RGB"), (100, "RGBA")])
+def test_pictures_are_packed_without_losing_anything(alpha, mode):
+    seen, loose = Image.radial_gradient("L").convert("RGBA"), io.BytesIO()
+    seen.putalpha(alpha)
+    seen.save(loose, "png", compress_level=1)
+    packed = base64.b64decode(execute._packed(base64.b64encode(loose.getvalue()).decode()))
+    with Image.open(io.BytesIO(packed)) as found:
+        assert found.mode == mode
+        assert found.convert("RGBA").tobytes() == seen.tobytes()
+    assert len(packed) < len(loose.getvalue())
 
 
 @pytest.mark.parametrize(
