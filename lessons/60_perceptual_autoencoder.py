@@ -4,8 +4,8 @@
 # **Why do rebuilt pictures look as if seen through frosted glass?** The autoencoders of lessons 10 and 13 were trained to make the error of their pixels small, and they did. Still, everyone
 # sees at once which picture came out of one.
 #
-# Below are pictures with some grain, as on film. Under them, what a codec makes of them that was trained on the error of its pixels. The grain is gone. In the third row the same kind of codec,
-# with a code of the same size, was asked for two more things, which you write in this lesson. Its grain is not the grain of the original. But it is grain.
+# Below are pictures with some grain, as on film. Under them, what a codec makes of them that was trained on the error of its pixels. The grain is gone. In section 6 the same kind of codec,
+# with a code of the same size, is asked for two more things, which you write in this lesson. Its grain is not the grain of the original, and not quite as even. But there is some.
 #
 # Why do we build this? From the next lesson on, diffusion works on codes, not on pixels. All that the decoder cannot draw, no later model can put back.
 #
@@ -76,8 +76,6 @@ start = trained_for(Codec(**SIZE), FIRST)
 show.rows({"pictures": x[:10], "rebuilt": rebuilt(start)[:10]}, title="Grain goes in, and does not come out")
 
 # %% [markdown]
-# The third row has to wait until you have written what it needs.
-#
 # ## 1 · The best guess is grey
 #
 # A code of few numbers cannot say where each grain of a picture is. So the decoder has to guess. What is the best guess?
@@ -161,7 +159,7 @@ show.rows(
 )
 
 # %% [markdown]
-# In the lowest row squares and circles have become hard to tell apart, and small crosses are blots. In the middle row one sees at once what it was.
+# In the lowest row small things have run together: the small ring has lost its hole, the cross and the triangle are blots. In the middle row one sees at once what it was.
 #
 # Now ask a network that has learned to look: one that names shape, colour, size, background and place of such pictures. We have two of them in the course. One is the **judge** (`ShapeFeatures`, lesson 20), which
 # only measures. The other, trained by itself from other first weights, is what we train with: the **eyes** (`ShapeEyes`). A model that has learned to please its judge would prove nothing.
@@ -210,7 +208,7 @@ show.curves(
     {name: dict(enumerate(map(float, d), 1)) for name, d in depths.items()},
     xlabel="depth",
     ylabel="distance",
-    title="The deeper the map, the less it minds grain, and the more it minds blur",
+    title="The deeper the map, the less it minds grain; the deepest minds blur most",
 )
 
 # %% [markdown]
@@ -220,7 +218,7 @@ show.curves(
 # ## 4 · A critic that sees patches
 #
 # The eyes ask for corners and edges. Who asks for grain? They compare a picture with its own original, and *where* each grain was, the code cannot say. So we need somebody who only knows what pictures look like: a critic, as in lesson 30. But this one need not know *what* is in the picture, the code says that. It only looks at
-# small patches, and gives a number to each: real, or made by a decoder?
+# patches, and gives a number to each: real, or made by a decoder?
 
 # %% exercise
 from minigen.codec import receptive_field
@@ -240,6 +238,9 @@ print(
 measured("side of a patch that the critic sees, pixels", field)
 
 # %% [markdown]
+# (That is what its convolutions see. Its norm, as all group norms do, also looks at the mean and the variance of the whole picture. So an opinion is mostly, not only, about its patch.)
+
+# %% [markdown]
 # Its loss is another one than in lesson 30: the **hinge**. A real patch should get more than 1, a fake less than −1; and who is beyond that has done enough, and gets no gradient any more:
 #
 # $$ L_D = \tfrac12\, \mathbb E \big[ \max(0,\, 1 - D(x)) \big] + \tfrac12\, \mathbb E \big[ \max(0,\, 1 + D(y)) \big] . $$
@@ -256,9 +257,9 @@ hinge_loss = check("hinge_loss", hinge_loss)
 # ## 5 · How loud may the critic be?
 #
 # Now there are four terms: pixels, eyes, KL, critic. The first two pull towards the picture. The critic pulls towards something that *looks real*, and it changes its mind in every step. If it is too loud, the decoder
-# forgets the picture; if it is too quiet, nothing happens. And how loud it is changes all the time, by a factor of a hundred.
+# forgets the picture; if it is too quiet, nothing happens. And how loud it is changes all the time.
 #
-# Esser et al. (2021) weigh it anew in each step. They look at the weights $\theta_L$ of the decoder's last layer, where all terms pull, and make both pulls equally strong:
+# Esser et al. (2021) weigh it anew in each step. They look at the weights $\theta_L$ of the decoder's last layer, where all that is asked of the picture pulls, and make both pulls equally strong:
 #
 # $$ \lambda = \frac{ \big\| \nabla_{\theta_L} L_{\text{reconstruction}} \big\| }{ \big\| \nabla_{\theta_L} L_{\text{critic}} \big\| + 10^{-4} } , \qquad 0 \le \lambda \le 10^4 . $$
 
@@ -269,7 +270,7 @@ from minigen.codec import adaptive_weight
 adaptive_weight = check("adaptive_weight", adaptive_weight)
 
 # %% [markdown]
-# Then a fixed number says which share of that the critic gets.
+# Then a fixed number says which share of that the critic gets. Below it is 1: pixels and eyes together on one side, the critic on the other, equally strong.
 #
 # ## 6 · The whole game
 #
@@ -283,7 +284,7 @@ from minigen.codec import PerceptualCodec
 PerceptualCodec = check("PerceptualCodec", PerceptualCodec)
 
 # %% [markdown]
-# Three codecs go on from the one above, for the same number of steps, with codes of the same size: one with the error of pixels alone, as before; one with the eyes; one with eyes and critic. For the last one `start` is 0, since the
+# Three codecs go on from the one above, for the same number of steps, with codes of the same size: one with the error of pixels alone, as before; one with the eyes; one with eyes and critic. The eyes have a small weight, 0.02. In the second codec `start` is the number of all steps, so the critic never comes. In the third it is 0, since the
 # decoder has learned to draw already, and Adam remembers less of the past: what a critic wants changes all the time (lesson 30).
 
 
@@ -312,6 +313,8 @@ show.rows(
 # - **PSNR** (lesson 11): the error of the pixels, in decibels. It compares each picture with its own original.
 # - **A Fréchet distance** (lesson 20): do the rebuilt pictures, as a crowd, look like the real ones? The features decide what it can see. The judge's features are blind to grain: it has learned to name shapes in spite of
 #   everything. So we take the simplest features there are: **patches** of 4×4 pixels, 48 numbers each, as they are. Their mean and covariance know about contrast, edges and grain, and nothing about shapes.
+#
+# The last row of the table is to compare with: other real pictures, which show other scenes. A good codec can be nearer than those for the judge, since it shows the same scenes.
 
 
 # %%
@@ -361,8 +364,8 @@ what_decibels_do = check("what_decibels_do", what_decibels_do)
 # %% [markdown]
 # Look at the first two columns again. There is no codec that is best in both. Beyond some point there cannot be one: Blau and Michaeli (2018) proved that less distortion then costs likeness.
 #
-# The eyes alone change next to nothing here: of plain shapes in one colour, they ask for much the same as the pixels. And the last column is a warning. The judge names shapes, and does not see grain; it finds the pictures of the critic *further* from real ones than those of the pixels, since their
-# outlines are ragged after so few steps. A score sees what its features see.
+# The eyes alone change next to nothing here, after so few steps and with so small a weight. And the last column is a warning. The judge names shapes, and does not see grain; it finds the pictures of the critic *further* from real ones than those of the pixels. (Look at the outlines.) A score sees what its
+# features see.
 #
 # What is best, then? What we want decides.
 # A doctor wants the smooth picture, in which nothing is invented. For pictures to look at, we take the grain, and must not believe that any grain of it was there.
@@ -382,7 +385,7 @@ show.rows(
 )
 
 # %% [markdown]
-# Here even the shapes suffer: small rings fill up, and crosses grow round. More steps help, and so does a code with more numbers at each place. Why not factor 2, then? The more numbers a code has, the more a diffusion model has to
+# Here even the large shapes suffer: rings fill up, and corners grow round. More steps help, and so does a code with more numbers at each place. Why not factor 2, then? The more numbers a code has, the more a diffusion model has to
 # learn, and the longer each of its steps takes. The codec of the next lessons has factor 4.
 #
 # ## 9 · The scale
@@ -418,7 +421,7 @@ show.histogram(
 # ## What goes wrong in practice
 #
 # - **The critic from the first step** is the most frequent mistake, you have repaired it.
-# - **A critic that is too loud** draws a fine texture everywhere, often a regular one: look at the third row closely.
+# - **A critic that is too loud** draws a fine texture everywhere, often a regular one: look closely at the row of the critic.
 # - **Too much KL**, and the code is noise: the decoder falls back to the mean. Too little, and single numbers of the code grow large.
 # - **Judged by what it was trained on.** The eyes' own features would flatter the second codec.
 #

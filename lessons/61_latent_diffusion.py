@@ -10,7 +10,7 @@
 #
 # You write both ends of it, train it beside a model of pixels for the same time, and measure what is gained. At the end, a model like it that was trained longer draws pictures that *start from a picture*: redrawn, or with a hole filled in.
 #
-# About 90 minutes · 8 exercises · needs: lessons 50 to 53, and 60.
+# About 90 minutes · 8 exercises · needs: lessons 50 to 53, 55 and 60.
 
 # %%
 import time
@@ -149,7 +149,7 @@ show.rows(
 )
 
 # %% [markdown]
-# With a spread of 5.5 the picture is plain to see nearly to the end. So in most steps the network is asked what anybody can see, and all that has to be *decided* is decided in the last tenth of the chain or so. With 0.18 it is the other way round: nearly all steps are pure
+# With a spread of 5.5 the picture is plain to see nearly to the end. So in most steps the network is asked what anybody can see, and all that has to be *decided* is decided in the last tenth of the chain or so. With 0.18 it is the other way round: most steps are hardly more than
 # noise. With 1 the steps are shared out as the schedule was made for. Nothing fails in any of the three. It only learns worse, and no error says why.
 #
 # ## 2 · What is saved
@@ -163,7 +163,7 @@ from minigen.exercises.lesson_61_latent_diffusion import fewer_pairs
 fewer_pairs = check("fewer_pairs", fewer_pairs)
 
 # %% [markdown]
-# So here are the two networks of this lesson, U-Nets as in lesson 51. The one for pixels halves the picture twice and has attention at 8×8 alone: at full size that would be a million pairs for each picture. The one for codes may be wider, since it has so few places.
+# So here are the two networks of this lesson, U-Nets as in lesson 51. The one for pixels halves the picture twice and has attention at 8×8 alone: at full size that would be a million pairs for each picture. The one for codes may be wider, since it has so few places; it has its attention at 4×4.
 
 # %%
 torch.manual_seed(0)
@@ -189,7 +189,7 @@ for name, model in {"pixels": pixels, "codes": prior}.items():
     weights = sum(p.numel() for p in model.parameters())
     places = model.shape[1] * model.shape[2]
     print(
-        f"{name}: {places:4} places, {places**2:9,} pairs, {weights:,} weights; one call for 32 takes {1000 * seconds[name]:.0f} ms"
+        f"{name}: {places:4} places, {places**2:9,} pairs if all looked at all, {weights:,} weights; one call for 32 takes {1000 * seconds[name]:.0f} ms"
     )
 measured("time of one call: pixels / codes", seconds["pixels"] / seconds["codes"], at_least=4)
 
@@ -336,7 +336,7 @@ measured("Fréchet distance: codes / pixels", distance["codes"] / distance["pixe
 # %% [markdown]
 # The latent model draws several times as many pictures in a second, and better ones, after the same time. (The first two lines are there to compare with: other real pictures, which are not at distance 0 since five hundred are few, and the same pictures sent through the codec. Nothing that is decoded can be expected to do much better than those.)
 #
-# Look at the rows honestly, though. The model of codes draws shapes that are roundish, some of no clear kind, with a colour that changes within a shape. A minute on two cores is little. And the comparison has a flaw, in favour of the codes: **the codec was trained as well**, for about three minutes, and that is
+# Look at the rows honestly, though. The model of codes draws blots of no clear kind, slivers, and now and then nothing at all. A minute on two cores is little. And the comparison has a flaw, in favour of the codes: **the codec was trained as well**, for about three minutes, and that is
 # not in it. A codec is trained once and serves many models: this one, that of lesson 63, and yours. But if you need just one model, and once, count it. What does the pixel model make of that time? With `MINIGEN_BUDGET=full`, which is meant for a faster machine, the next cell gives it four times as many steps.
 
 # %%
@@ -352,7 +352,7 @@ if extra := budget(0, 0, 4 * STEPS["pixels"]):
 # %% [markdown]
 # ## 4 · Other sizes, without training
 #
-# A minute of training was enough for a race, and is not enough for good pictures. So from here on we take a prior of the same kind that was trained for six minutes. It is that of lesson 63 and can be told in words what to draw. Told nothing, it draws any scene:
+# A minute of training was enough for a race, and is not enough for good pictures. So from here on we take a prior of the same kind that was trained for six minutes. It is that of lesson 63 and can be told in words what to draw. Told nothing (`tokenize` makes numbers of words, here of none), it draws any scene:
 
 # %%
 prior, alpha_bar = shipped.prior, shipped.prior.schedule.alpha_bar
@@ -373,12 +373,12 @@ def unprompted(n: int, side: int = 8) -> Tensor:
         return to_images(codec, few_steps(anything, noise(0), alpha_bar, WALK, 1.0, noise, second_order=True))
 
 
+for t in 50, 500:
+    as_noisy = int((chain.alpha_bar - alpha_bar[t]).abs().argmin())
+    print(f"t = {t}: share of signal {alpha_bar[t]:.2f}, as at t = {as_noisy} of the chain of the race")
 torch.manual_seed(6)
 show.rows(
     {"a minute": by_codes[:8], "six minutes": unprompted(budget(2, 8, 8))}, title="Two priors of one codec"
-)
-print(
-    f"share of signal at t = 500: {alpha_bar[500]:.2f}; in the chain of the race: {chain.alpha_bar[500]:.2f}"
 )
 
 # %% [markdown]
@@ -449,11 +449,11 @@ more_circles = circles["drawn", last] - circles["drawn", first]
 measured("drawn pictures named circle: largest size minus trained size", more_circles, at_least=0)
 
 # %% [markdown]
-# Compare the columns of pixels first. You may have expected shapes of the old size in a larger field, since that is what the network has learned. But they *grow with the picture*: a drawn shape has about as many pixels as a real one of that size. A guess at the reason: the walk begins in strong noise, where only
+# Compare the columns of pixels first. You may have expected shapes of the old size in a larger field, since that is what the network has learned. But they *grow with the picture*: a drawn shape has roughly as many pixels as a real one of that size. A guess at the reason: the walk begins in strong noise, where only
 # large things can be told from it, and in a larger field larger things can. The details follow what is there.
 #
 # And mostly there is one shape. A model of convolutions alone knows only its neighbourhood, and could well put a shape here and another there. Our U-Net has attention at its smallest size, by which each place knows of all others, so it can see that there is a shape already. It does not
-# always: the larger the picture, the more often there are two. Large models that are asked for twice the size that they were trained on are known for the second head.
+# always: at the largest size a few pictures show two. Large models that are asked for twice the size that they were trained on are known for the second head.
 #
 # What is lost is the *kind*. The larger the pictures, the more of them show blobs, which the judge calls circles (last column), and some blobs have two colours. An edge of a large square is a straight line over more places than the network has ever seen in one. So: other sizes without training are a quick way to a larger picture of something, and no
 # replacement for training on that size.
@@ -526,7 +526,7 @@ for factor in "shape", "position", "background":
 # %% [markdown]
 # It goes from fine to coarse. The shape is what suffers first, since corners and rims are fine detail. The position holds out until the shape is drowned altogether, and the background, which fills the picture, longest of all. The reason is in lesson 50: noise of one strength in all places drowns first what is small.
 #
-# That the shape suffers already at a low $t$ is a weakness of *our* model, and of the codec: where it is unsure what shape it is, it draws something roundish. A better model leaves a square a square.
+# That the shape suffers already at the lowest $t$ has two reasons. This chain hurries through its beginning, so its $t = 50$ is not little noise (see above what it is as noisy as). And told nothing, our model is unsure what shape it is, so corners come and go. A better model leaves a cross a cross.
 #
 # The same thing is of use the other way round. Give it a rough drawing that is no proper picture, and let it make one of it. Here, mosaics of 8×8 pixels.
 
@@ -538,7 +538,7 @@ show.rows(
 )
 
 # %% [markdown]
-# With a low $t$ the corners of the mosaic stay, since the model takes them for what was wanted. With a high one the picture is proper, and is no longer the one that was given. In between one has to search, and for each picture anew.
+# With a low $t$ something of the mosaic's outline stays (see the ring), since the model takes it for what was wanted. With a higher one the shapes grow more even, and are less and less what was given. In between one has to search, and for each picture anew.
 #
 # ## 6 · Filling a hole
 #
@@ -617,22 +617,25 @@ for margin in 0, 1:
 here = known.expand_as(whole)
 through = to_images(codec, to_codes(codec, whole.where(known, 0.0)))
 error = {
-    "through the codec alone": (through - whole)[here].abs().mean(),
+    "through the codec, nothing hidden": (to_images(codec, to_codes(codec, whole)) - whole)[here]
+    .abs()
+    .mean(),
+    "through the codec, grey painted": (through - whole)[here].abs().mean(),
     "drawn": (made - whole)[here].abs().mean(),
     "pasted": (whole.where(known, made) - whole)[here].abs().max(),
 }
 for name, value in error.items():
-    print(f"{name:24} error of known pixels {value:.4f}")
+    print(f"{name:35} error of known pixels {value:.4f}")
 measured("largest error of known pixels after pasting", error["pasted"], at_most=0)
 measured(
-    "error of known pixels: drawn / through the codec alone",
-    error["drawn"] / error["through the codec alone"],
+    "error of known pixels: drawn / through the codec, nothing hidden",
+    error["drawn"] / error["through the codec, nothing hidden"],
 )
 
 # %% [markdown]
-# The margin is no clear gain: the ghosts of the grey edge go, and so does the end of the line that should be continued. Known codes come back as they were. Known pixels do so only as well as the codec can: hence the pasting.
+# The margin is a loss, other than one may have thought: the ghosts of the grey edge go, and so does the end of the line that should be continued, so the model begins something else. Known *codes* come back as they were. Known pixels do not, since the decoder looks at neighbours too, which are drawn or have seen the grey: they are further off than the codec alone would bring them. Hence the pasting.
 #
-# And the hole? Look at each picture by itself. Where it holds background alone, or nearly the whole shape, it is often filled well. Where an edge of a shape enters it, the shape is sometimes continued, sometimes ends there, and sometimes another colour begins. Part of the blame is with our small model. But part of it
+# And the hole? Look at each picture by itself. Where nothing in sight says that a shape goes on, background is drawn, which fits, though the shape is lost if it was all in the hole. Where an edge of a shape enters it, the shape is sometimes continued, sometimes ends there, and sometimes another colour begins. Part of the blame is with our small model. But part of it
 # is with the method. In the first steps, at large $t$, $x_t$ is nearly pure noise, in the known part too, and the network decides what to draw without having seen much of it. Later it cannot take that back. The paper RePaint (Lugmayr and others, 2022) walks to and fro between noise and
 # data to mend this; models made for filling holes are simply told the mask and the known part, as one more input.
 #

@@ -6,7 +6,7 @@
 #
 # Below are six sentences, and what the model of this lesson draws for each. It has never seen the last two: no blue circle and no green ring was in its training, though it saw circles in five other colours, and many blue things.
 #
-# In this lesson you write all that stands between the sentence and the picture: a tokenizer, attention with several heads, pixels that look at words, the dropping of captions, and guidance. Then a judge reads a thousand pictures back, and we count how often *every* word was obeyed.
+# Where a sentence leaves something open, as the colour of the ring, the model chooses, and sometimes it chooses two. In this lesson you write all that stands between the sentence and the picture: a tokenizer, attention with several heads, pixels that look at words, the dropping of captions, and guidance. Then a judge reads a thousand pictures back, and we count how often *every* word was obeyed.
 #
 # About 90 minutes · 8 exercises · needs: lesson 51 (the U-Net and its attention), lesson 55 (guidance), lesson 61 (diffusion on codes).
 
@@ -164,7 +164,7 @@ from minigen.layers import attend
 attend = check("attend", attend)
 
 # %% [markdown]
-# How bad was it? When training begins, queries and keys are nearly nothing, and all scores are about 0. Then every row that may be looked at has the same weight. In a caption of three words, START and the words are 4 rows, and `PAD` is 12. As values take 1 for `PAD`, and 0 for all else: then the mean is the share of `PAD`.
+# How bad was it? When training begins, queries and keys know nothing of each other, and all scores are small. If they were 0, every row that may be looked at would have the same weight. In a caption of three words, START and the words are 4 rows, and `PAD` is 12. As values take 1 for `PAD`, and 0 for all else: then the mean is the share of `PAD`.
 
 # %%
 alike, is_pad = torch.zeros(1, LENGTH, 8), (torch.arange(LENGTH) >= 4).float().view(1, LENGTH, 1)
@@ -228,7 +228,7 @@ short, long = (vectors(["a red circle on a dark background"], length)[:, :8] for
 measured("largest change of a word by seven PAD more", (short - long).abs().max(), at_most=1e-4)
 
 # %% [markdown]
-# And do the words know their neighbours? Take full captions, exchange *one* word, and see how far the vectors of the others turn. The number is 1 minus the cosine of the angle: 0 is not at all, 1 is a right angle. (The position is left out of the rows, as it has one word or two, and the words after it would change places.)
+# And do the words know their neighbours? Take full captions, exchange *one* word, and see how far the vectors of the others turn. The number is 1 minus the cosine of the angle: 0 is not at all, 1 is a right angle, more is further. (The position is left out of the rows, as it has one word or two, and the words after it would change places.)
 
 # %%
 PLACES = {
@@ -266,7 +266,7 @@ for changed in PLACES:
 measured("how far a word turns when another is exchanged: median", torch.tensor(turns).median(), at_most=0.2)
 
 # %% [markdown]
-# On the diagonal stands the word itself, which is another one then. Beside it, most numbers are small. The words *could* listen to each other, and hardly do! There is little to be learned from it in so simple a grammar: `red` means the same beside any shape. In "a red circle and a blue square" it would not. In section 8 we come back to this table.
+# On the diagonal stands the word itself, which is another one then. Beside it, most numbers are small. These words *could* listen to each other, and hardly do! (The words of a position are not in the table; they may.) There is little to be learned from it in so simple a grammar: `red` means the same beside any shape. In "a red circle and a blue square" it would not. In section 8 we come back to this table.
 #
 # %% [markdown]
 # ## 3 · Pixels that look at words
@@ -288,7 +288,7 @@ from minigen.unet import CrossAttention
 CrossAttention = check("CrossAttention", CrossAttention)
 
 # %% [markdown]
-# Here is a question that the formula answers: what does it cost? Pixels that look at pixels need a table of pixels × pixels; pixels that look at words, only pixels × words. That is why cross-attention may stand at the full size, where attention among pixels would be too dear.
+# Here is a question that the formula answers: what does it cost? Pixels that look at pixels need a table of pixels × pixels; pixels that look at words, only pixels × words. That is why cross-attention may stand at the full size, also in large pictures, where attention among pixels would be too dear.
 #
 # ## 4 · Say nothing, now and then
 #
@@ -411,7 +411,7 @@ measured(
 )
 
 # %% [markdown]
-# It is as with labels, and stronger. At small $t$ one sees what the picture shows, and a caption adds little. Where there is mostly noise, the caption is all that one knows.
+# It is as with labels, and stronger. At small $t$ one sees what the picture shows, and the right caption adds little. Where there is mostly noise, the caption is nearly all that one knows. And a wrong caption does harm at any $t$: the model believes what it is told, even where it could see.
 #
 # ## 5 · Was it drawn as asked?
 #
@@ -534,11 +534,11 @@ show.grid(
 show.rows(several(never, n=budget(2, 4, 4), seed=4), title=f"Never seen together in training; w = {W:g}")
 
 # %% [markdown]
-# It works since nothing in the network stores *pairs*. `green` is one row of an embedding, `ring` another, and pixels look at both. But the held-out pairs are obeyed less often than the others, as the two numbers above say. The model also learned what is never there. A cross in its training was never red, and a part of it believes that.
+# Mostly it works, since *words* were learned: `green` is one row of an embedding, `ring` another, and pixels look at both. But not always, as the picture shows, and the shape is right less often than in seen pairs, as the table above says. The model also learned what is never there. A cross in its training was never red, and a part of it believes that.
 #
 # ## 6 · How much guidance?
 #
-# The same prompts for several $w$. And what is paid? Beside the share of prompts obeyed: the Fréchet distance of lesson 20, from the pictures that were drawn to real pictures *of the same scenes*, and the recall of lesson 21, the share of real pictures that have a drawn one near them. Two sets of real pictures stand beside them, since even they are not at distance 0.
+# The same prompts for several $w$. And what is paid? Beside the share of prompts obeyed: the Fréchet distance of lesson 20, from the pictures that were drawn to real pictures *of the same scenes*, and the recall of lesson 21, the share of real pictures that have a drawn one near them. Below stands what other real pictures would have, of *other* scenes: they are not at distance 0, and further than what is drawn for the very same prompts.
 
 # %%
 SOME = budget(5, 120, 500)
@@ -594,7 +594,7 @@ print(f"held-out prompts are obeyed most often with w = {best:g}")
 # With $w = 0$ nobody was told anything, and what is right is right by chance. With $w = 1$ the model is told, and obeys as well as it has learned. A $w$ of 2 or 3 helps, and it helps the pairs that were never seen as well. One may think of it like this: "there are no red crosses" is in *both* predictions, and
 # the difference between them leaves some of it out. Beyond that nothing is gained, and with the largest $w$ much is lost.
 #
-# And the price? The recall hardly shows it, other than in lesson 55: here the *prompts* bring the variety, and they are the same for each $w$. The Fréchet distance does show it: it is least without guidance, or with very little, and from there it rises. The pictures are as asked, and less and less like real ones. One can see how:
+# And the price? The recall hardly shows it, other than in lesson 55: here the *prompts* bring the variety, and they are the same for each $w$. The Fréchet distance does show it: it is least with $w = 1$ or little more, and from there it rises. The pictures are as asked, and less and less like real ones. One can see how:
 
 # %%
 square = "a big cyan square on a light background"
@@ -637,7 +637,7 @@ show.rows(
 
 # %% [markdown]
 # An honest reader of the caption would draw each of the five shapes that can be blue equally often, a fifth of the pictures each, and no circle, which was never blue. And a third of them would be big. Already with $w = 1$ it is not so: small and roundish things are too frequent, those that the model knows least
-# about. (The judge has to name some shape, even for a blot.) With more guidance the shapes get clearer. But now the *sizes* move: the larger $w$, the more big ones. Nobody asked for that. Guidance looks for pictures that could *only* have this caption, and the more blue there is in a picture, the surer one can be that the caption
+# about. (The judge has to name some shape, even for a blot.) With more guidance it evens out. But now the *sizes* move: the larger $w$, the more big ones. Nobody asked for that. Guidance looks for pictures that could *only* have this caption, and the more blue there is in a picture, the surer one can be that the caption
 # said "blue". (That is a guess at the reason; the numbers are no guess.)
 
 # %%
@@ -724,7 +724,7 @@ print("   ".join(f"{kind} {ratio:.2f}" for kind, ratio in by_word.items()))
 #
 # ## 8 · What nobody taught it
 #
-# Now sentences that are not in the grammar: no caption in training was ever empty by choice, turned round, or contradicted itself.
+# Now sentences that are mostly not in the grammar: no caption in training was turned round, cut short, or contradicted itself. (Empty ones there were, a tenth of them.)
 
 # %%
 odd = (
@@ -742,7 +742,7 @@ show.rows(
 )
 
 # %% [markdown]
-# An empty prompt is not an error: it is what the model was told for a tenth of its training, and it draws any scene. (And guidance does nothing then, as both predictions are the same.) Where two words contradict each other, the difference to "no words" points to a place where no picture is: one word may win, or something is drawn that no picture of the training shows, a mixture, or nothing but the background. There is no error for that.
+# An empty prompt is not an error: it is what the model was told for a tenth of its training, and it draws any scene. (And guidance does nothing then, as both predictions are the same.) Where two words contradict each other, the difference to "no words" points to a place where no picture is: one word may win, or something is drawn that no picture of the training shows, a mixture, or nothing but the background. And `red` alone contradicts nothing, but a caption of that form was never seen, and it is not much better. There is no error for that.
 #
 # And word order? The words of each seen prompt, shuffled:
 

@@ -76,9 +76,10 @@ def receptive_field(kernels: Sequence[int], strides: Sequence[int]) -> int:
 
 
 def patch_critic(channels: int = 3, width: int = 32) -> nn.Sequential:
-    """A critic that gives a number to every patch of an image, not one to the whole: it sees texture alone.
+    """A critic that gives a number to every patch of an image, not one to the whole: it sees mostly texture.
 
-    (N, channels, H, W) -> (N, 1, H/4, W/4).  Each number depends on 18 × 18 pixels.
+    (N, channels, H, W) -> (N, 1, H/4, W/4).  The convolutions of each see 18 × 18 pixels; only the norm
+    looks at the whole image, for its mean and variance.
     Source: Isola et al. 2017, Image-to-Image Translation with Conditional Adversarial Networks, section
     3.2.2.
     """

@@ -107,6 +107,7 @@ def knowing(predict: Predict, z: Tensor, known: Tensor, alpha_bar: Tensor) -> Pr
     predict: predict(x_t, t) is the noise in x_t: (N, ...).  z: (N, ...), the data.  known: booleans that
     broadcast to it, True where the data is known.  alpha_bar: (T + 1,), the table.
     There, the predicted noise is the one that turns the known data into x_t; elsewhere it is as predicted.
+    Gradients pass through.
     Source: the replaced part: Song et al. 2021, Score-Based Generative Modeling through Stochastic
     Differential Equations, appendix I.2; Lugmayr et al. 2022, RePaint, equation 8.
     """

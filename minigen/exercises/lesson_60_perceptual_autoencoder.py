@@ -65,7 +65,10 @@ def probe_perceptual(answer, rng):
             rng.normal(n, *shape, leaf=f"map {i}" if name == "three depths" else False)
             for i, shape in enumerate(chosen)
         ]
-        others = [1.5 * rng.normal(n, *shape) for shape in chosen]
+        others = [
+            1.5 * rng.normal(n, *shape, leaf=f"other {i}" if name == "three depths" else False)
+            for i, shape in enumerate(chosen)
+        ]
         values[name] = answer(maps, others)
     return values
 
@@ -97,6 +100,10 @@ exercise(
     title="How different two pictures look",
     probe=probe_perceptual,
     mistakes={
+        "no gradient to the others": (
+            perceptual_with(UNIT.replace("F.normalize(b,", "F.normalize(b.detach(),")),
+            "You cut the gradient of `others`. Either batch may be the one that is to change; in the loss below it is the second.",
+        ),
         "not brought to length 1": (
             perceptual_with("(a - b).square().sum(1).mean((1, 2))"),
             "You compare what the network gives as it is. Bring the numbers at each place to length 1 first, or places and depths with large numbers decide alone.",
@@ -181,7 +188,9 @@ def probe_hinge(answer, rng):
             2 * rng.normal(n, 1, size, size, leaf="real"), 2 * rng.normal(n, 1, size, size, leaf="fake")
         ),
         "another number of fakes": answer(2 * rng.normal(n), 2 * rng.normal(n + 2)),
-        "far from both margins": answer(5 + rng.uniform(n), rng.uniform(n) - 5),
+        "some are far from both margins": answer(
+            torch.cat([5 + rng.uniform(n), rng.normal(2)]), torch.cat([rng.uniform(n) - 5, rng.normal(2)])
+        ),
         "on the wrong side": answer(-5 - rng.uniform(n), 5 + rng.uniform(n)),
     }
 
@@ -362,7 +371,7 @@ def probe_weight(answer, rng):
         values[f"slope afterwards, {name}"] = slope
     last = rng.normal(3, 3).requires_grad_()
     pull, push = rng.uniform(1, low=0.5, high=1.5) * last.sum(), 1e-9 * last.sum()
-    values["a critic that does not care"] = answer(pull.sum(), push, last).detach() * rng.uniform(1, low=0.5)
+    values["a critic that does not care"] = answer(pull.sum(), push, last) * rng.uniform(1, low=0.5)
     return values
 
 
@@ -487,28 +496,41 @@ def probe_losses(answer, rng):
     )
     last, see = convolution(rng.normal(1, 3)), convolution(rng.normal(1, 1))
     model.decoder, model.critic = nn.Sequential(last, nn.Identity(), nn.Identity()), see
-    hidden, divergence = rng.normal(n, 3, 4, 4), rng.uniform(n, high=20.0)
-    model.rebuild = lambda x: (model.decoder(hidden).tanh(), divergence)
+    hidden, divergence = iter(rng.normal(9, n, 3, 4, 4)), rng.uniform(n, high=20.0).requires_grad_()
+    model.rebuild = lambda x: (model.decoder(next(hidden)).tanh(), divergence)  # another draw in each call
     x, unit = rng.images(n, 1, 4), rng.uniform(1, low=1.0, high=2.0)
+    names = {1: "step 1", start: "step start", start + 1: "step start + 1", start + 2: "step start + 2"}
     for step in range(1, start + 3):
-        turns = []
+        turns, found = [], {}
         for player, loss in model.losses((x, None)):
             terms = loss if isinstance(loss, dict) else {"loss": loss}
             turns.append(player)
-            for name, term in terms.items():
-                values[f"{player}, {name}, step {_ago(step, start)}"] = term.detach()
             total = sum(terms.values())
-            values[f"slope for the decoder, {player}, step {_ago(step, start)}"] = slope(total, last.weight)
-            if player == "critic":
-                values[f"slope for the critic, step {_ago(step, start)}"] = slope(total, see.weight)
-        values[f"turns, step {_ago(step, start)}"] = unit * len(turns)
+            found |= {f"{player}, {name}": term.detach() for name, term in terms.items()}
+            found[f"slope for the decoder, {player}"] = slope(total, last.weight)
+            found[f"slope for the divergence, {player}"] = slope(total, divergence)
+            found[f"slope for the critic, {player}"] = slope(total, see.weight)
+        kept = {name: found.get(name, 0 * unit) for name in (ALONE if step <= start else TOGETHER)}
+        kept |= {
+            "turns": unit * len(turns),
+            "the codec's turn is the first": turns[:1] == ["codec"],
+            "the critic's loss leaves the decoder alone": not found.get(
+                "slope for the decoder, critic", unit * 0
+            ).any(),
+        }
+        values |= {f"{name}, {names[step]}": value for name, value in kept.items() if step in names}
     values["steps counted"] = unit * model.step
     return values
 
 
-def _ago(step, start):
-    """A step, as seen from the start, so that names do not depend on it."""
-    return {1: "1", start: "start", start + 1: "start + 1", start + 2: "start + 2"}.get(step, "between")
+ALONE = (
+    "codec, pixels",
+    "codec, perceptual",
+    "codec, kl",
+    "slope for the decoder, codec",
+    "slope for the divergence, codec",
+)
+TOGETHER = (*ALONE, "codec, adversarial", "critic, loss", "slope for the critic, critic")
 
 
 def losses_with(*changes):
@@ -534,6 +556,21 @@ exercise(
         "one step early": (
             losses_with(WAIT, "if self.step < self.start:"),
             "The critic takes part one step early: `start` steps without it come first.",
+        ),
+        "one step late": (
+            losses_with(WAIT, "if self.step <= self.start + 1:"),
+            "The critic takes part one step late: it comes with the step after the first `start` ones.",
+        ),
+        "critic first": (
+            losses_with(
+                'yield "codec", terms | {"adversarial": self.adversarial * weight * adversarial}\n        yield "critic", ' + CRITIC,
+                'yield "critic", ' + CRITIC + '\n        yield "codec", terms | {"adversarial": self.adversarial * weight * adversarial}',
+            ),
+            "The critic has its turn before the codec. Its step changes its weights in place, and the codec's loss, which was computed with the old ones, has no gradient then. First the codec.",
+        ),
+        "KL without a gradient": (
+            losses_with("self.kl * kl.mean()", "self.kl * kl.mean().detach()"),
+            "The divergence has the right value, and no gradient goes through it: the encoder never hears of it.",
         ),
         "steps not counted": (
             losses_with("self.step += 1", "pass"),

@@ -17,13 +17,16 @@ class Standin:
 
     def __init__(self, rng, channels, code):
         self.scale = rng.uniform(1, low=0.3, high=0.7)[0]
-        self.into = rng.normal(code, channels).requires_grad_()
+        self.into = 4 * rng.normal(code, channels).requires_grad_()
         self.back = rng.normal(channels, code).requires_grad_()
         self.grain = 1 + rng.uniform(code, 1, 1)
-        self.largest = 0
+        self.largest, self.batches = 0, True
 
     def encode(self, x):
+        if len(x) == 0:
+            raise ValueError("the encoder wants images, and was given a batch of none")
         self.largest = max(self.largest, len(x))
+        self.batches &= x.ndim == 4
         mu = torch.einsum("kc,...chw->...khw", self.into, F.avg_pool2d(x, 2))
         return mu, mu.cos() - 1.5
 
@@ -40,7 +43,11 @@ def probe_to_codes(answer, rng):
     for name, channels, code in ("colour", 3, 4), ("grey", 1, rng.size(2, 3)):
         codec, n, size = Standin(rng, channels, code), rng.size(2, 5), 2 * rng.size(2, 4)
         z = answer(codec, rng.images(n, channels, size))
-        values |= {name: z.detach(), f"{name}: a gradient would reach the encoder": z.requires_grad}
+        values |= {
+            name: z.detach(),
+            f"{name}: no gradient reaches the encoder": not z.requires_grad,
+            f"{name}: the encoder is given batches": codec.batches,
+        }
     return values
 
 
@@ -277,7 +284,8 @@ def probe_encode_once(answer, rng):
         "a rest at the end": lambda batch: (2 * batch + rng.size(1, batch - 1), (batch,)),
         "no rest": lambda batch: (3 * batch, (batch,)),
         "fewer than fit": lambda batch: (batch - 1, (batch,)),
-        "batch not given": lambda batch: (batch + 1, ()),
+        "many parts": lambda batch: (batch * batch + 1, (batch,)),
+        "batch not given": lambda batch: (200 + batch, ()),
     }
     for name, case in cases.items():
         n, given = case(rng.size(3, 5))
@@ -286,7 +294,7 @@ def probe_encode_once(answer, rng):
         values |= {
             f"mu, {name}": mu.detach(),
             f"logvar, {name}": logvar.detach(),
-            f"a gradient would reach the encoder, {name}": mu.requires_grad or logvar.requires_grad,
+            f"no gradient reaches the encoder, {name}": not (mu.requires_grad or logvar.requires_grad),
             f"never more at once than fit, {name}": codec.largest <= (*given, 200)[0],
         }
     return values
@@ -688,7 +696,12 @@ exercise(
 
 def probe_shrink_mask(answer, rng):
     values = {}
-    for name, factor, chance in ("halved", 2, 0.8), ("to a quarter", 4, 0.96), ("to a third", 3, 0.93):
+    for name, factor, chance in (
+        ("halved", 2, 0.8),
+        ("to a quarter", 4, 0.96),
+        ("to a third", 3, 0.93),
+        ("to an eighth", 8, 0.99),
+    ):
         n, h, w = rng.size(6, 8), 2 * rng.size(1, 2), 2 * rng.size(3, 4)
         values[name] = answer(rng.uniform(n, 1, h * factor, w * factor) < chance, factor)
     n, h, w = rng.size(3, 5), rng.size(2, 3), rng.size(4, 5)

@@ -86,7 +86,9 @@ class Trial:
         except Reached as call:
             self.first = call.args
         args, kwargs = copied(self.first)
-        self.gives = kind(self.right(*args, **kwargs))
+        self.gives, self.replayed = THING, False
+        with contextlib.suppress(RuntimeError):  # one that wants the graph of its arguments: copies have none
+            self.gives, self.replayed = kind(self.right(*args, **kwargs)), True
 
     def agrees(self, answer):
         """Whether an answer gives the right results; one that cannot take the first call does not.
@@ -95,7 +97,7 @@ class Trial:
         """
         try:
             args, kwargs = copied(self.first)
-            gives = kind(answer(*args, **kwargs))
+            gives = kind(answer(*args, **kwargs)) if self.replayed else self.gives
             if gives != self.gives and (None in (gives, self.gives) or THING not in (gives, self.gives)):
                 return False
         except BaseException:
