@@ -155,7 +155,7 @@ for caption in ("a big orange circle", "a big red circel", "a " * 16):
 #
 # There is one thing that the formula does not say, since it is about *one* sentence. Ours come in batches, and are filled up with `PAD`. Nobody should look at that. So `attend` has a fourth argument: `keep` is False for rows that are not to be looked at.
 #
-# **Your turn, a repair.** A colleague gave those rows the score 0, "so that they do not count". Everything runs, the model even trains.
+# **Your turn, a repair.** A colleague took the mask from another program, where True means "leave this out". Everything runs, the model even trains.
 
 # %% exercise
 from minigen.layers import attend
@@ -168,12 +168,17 @@ attend = check("attend", attend)
 
 # %%
 alike, is_pad = torch.zeros(1, LENGTH, 8), (torch.arange(LENGTH) >= 4).float().view(1, LENGTH, 1)
-for name, keep in {"with keep": is_pad[..., 0] == 0, "all looked at": torch.ones(1, LENGTH) > 0}.items():
+masks = {
+    "keep": is_pad[..., 0] == 0,
+    "inverted": is_pad[..., 0] == 1,
+    "all looked at": torch.ones(1, LENGTH) > 0,
+}
+for name, keep in masks.items():
     share = attend(alike[:, :1], alike, is_pad, keep)
     print(f"{name:14} share of the attention that goes to PAD: {share.item():.2f}")
 
 # %% [markdown]
-# Three quarters of what each word hears would be the noise of empty places, and it would be *more* in a short caption than in a long one. No error tells you. It is among the commonest bugs in code with attention, beside its opposite, the mask that is inverted.
+# With the mask inverted, each word hears the noise of empty places, and nothing else. Without any mask that is three quarters of what it hears, and *more* in a short caption than in a long one. (The same comes of giving those rows the score 0, "so that they do not count": $e^0$ is 1.) No error tells you. They are among the commonest bugs in code with attention.
 #
 # ### Several heads
 #

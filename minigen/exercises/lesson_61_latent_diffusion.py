@@ -783,7 +783,7 @@ exercise(
         ),
         "as numbers": (
             shrink_by(f"{BLOCKS}.float()"),
-            "Your mask is right, and made of floats. `torch.where` wants booleans.",
+            "Your mask is right, and made of numbers. `torch.where` wants booleans.",
         ),
         "as large as the image": (
             shrink_by(f"{BLOCKS}.repeat_interleave(factor, 2).repeat_interleave(factor, 3)"),

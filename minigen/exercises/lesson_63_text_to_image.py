@@ -276,7 +276,7 @@ exercise(
     target=layers.attend,
     title="Repair: it listens to silence",
     probe=probe_attend,
-    repair="score 0 for what is no word",
+    repair="the others",
     mistakes={
         "score 0 for what is no word": (
             attend_with("-math.inf", "0.0"),
@@ -351,9 +351,9 @@ exercise(
         attend_with("-math.inf", "-1e9"),
     ],
     hints=[
-        "What is the softmax of three scores that are all 0?",
-        "Which score gives the weight 0?",
-        "e to the power of minus infinity is 0, and torch takes −inf for a score.",
+        "`masked_fill(mask, value)` writes the value where the mask is True. Which rows get −∞ here, and which weight does that give them?",
+        "`keep` is True for what is to be looked at.",
+        "`~mask` is True where the mask is False.",
     ],
     points=1,
     minutes=5,
@@ -913,7 +913,7 @@ exercise(
         ),
         "always a tenth": (
             loss_with(TAKEN.replace("self.dropped", "0.1")),
-            "You drop a tenth, whatever `dropped` says.",
+            "Fewer captions are dropped than `dropped` says: hand it on as it is, `self.dropped`, neither a tenth nor a part of it.",
         ),
         "captions of others": (
             loss_with("drop_captions(tokens[torch.randperm(len(tokens), device=x.device)], draws, self.dropped)"),
