@@ -45,9 +45,15 @@ notebooks: .venv ## every notebook from top to bottom: lessons with nothing atte
 	MINIGEN_STRICT=not-attempted $(NBVAL) lessons
 	MINIGEN_STRICT=right $(NBVAL) solutions
 
-bench: .venv .venv-peers/installed .venv-graders/installed ## compare with other programs, and rewrite benchmarks/RESULTS.md (two hours)
+bench: .venv .venv-peers/installed .venv-graders/installed ## compare with other programs, and rewrite benchmarks/RESULTS.md (six hours)
 	PYTHONPATH=. .venv-peers/bin/python benchmarks/metrics.py
 	PYTHONPATH=. .venv-peers/bin/python benchmarks/samplers.py
+	PYTHONPATH=. .venv-peers/bin/python benchmarks/diffusion.py
+	PYTHONPATH=. .venv-peers/bin/python benchmarks/families.py
+	PYTHONPATH=. .venv-peers/bin/python benchmarks/pace.py
+	PYTHONPATH=. $(BIN)/python benchmarks/growth.py
+	PYTHONPATH=. $(BIN)/python benchmarks/lessons.py
+	PYTHONPATH=. $(BIN)/python benchmarks/checks.py
 	PYTHONPATH=. $(BIN)/python benchmarks/steps.py
 	PYTHONPATH=. $(BIN)/python benchmarks/graders.py
 	PYTHONPATH=. $(BIN)/python benchmarks/load.py

@@ -22,6 +22,7 @@ import numpy as np
 import peers
 import report
 import torch
+from racing import memory
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
@@ -280,20 +281,14 @@ def speed(n: int, few: int, d: int, subsets: int, size: int) -> str:
     return report.table(["", *COLUMNS, "rounds"], table)
 
 
-def memory_now(key: str) -> float:
-    """A line of /proc/self/status, in MB: VmRSS is what is held, VmHWM the most that ever was."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(key)) * 1024 / 1e6
-
-
 def precision_recall_alone(n: int, d: int) -> None:
     """Prints the seconds and the megabytes of one call, for which it is run in a process of its own."""
     metrics.precision_recall(rows(10, d, 0), rows(10, d, 1))  # loads what torch loads when first used
     real, fake = rows(n, d, 0).float(), rows(n, d, 1).float()
-    before, start = memory_now("VmRSS"), time.perf_counter()
+    before, start = memory("VmRSS"), time.perf_counter()
     metrics.precision_recall(real, fake)
     seconds = time.perf_counter() - start
-    print(json.dumps([seconds, memory_now("VmHWM") - before]))
+    print(json.dumps([seconds, memory("VmHWM") - before]))
 
 
 def precision_recall_cost(n: int, d: int) -> str:

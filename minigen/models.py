@@ -119,28 +119,31 @@ def ddpm(
     kind: Kind,
     width: int = 32,
     multiples: tuple[int, ...] = (1, 2),
-    schedule: Literal["cosine", "linear"] = "cosine",
+    patch: int = 1,
+    schedule: Literal["cosine", "linear", "middle"] = "cosine",
     target: Literal["noise", "data", "velocity"] = "noise",
 ) -> DDPM:
-    """A diffusion model; lesson 51."""
-    check_unet(kind, width, multiples)
+    """A diffusion model, whose network sees squares of `patch` pixels as one; lesson 51."""
+    check_unet(kind, width, multiples, patch)
     shape = (kind.channels, kind.size, kind.size)
-    return DDPM(UNet(kind.channels, width, multiples), chain(schedule), shape, target)
+    return DDPM(UNet(kind.channels, width, multiples, patch), chain(schedule), shape, target)
 
 
 def conditional_ddpm(
     kind: Kind,
     width: int = 32,
     multiples: tuple[int, ...] = (1, 2),
-    schedule: Literal["cosine", "linear"] = "cosine",
+    patch: int = 1,
+    schedule: Literal["cosine", "linear", "middle"] = "cosine",
     target: Literal["noise", "data", "velocity"] = "noise",
     dropped: float = 0.1,
 ) -> ConditionalDDPM:
     """A diffusion model that is told the class, or that there is none, and can be guided; lesson 55."""
-    check_unet(kind, width, multiples)
+    check_unet(kind, width, multiples, patch)
     check_share("dropped", dropped)
-    network, shape = LabelledUNet(kind.classes, kind.channels, width, multiples), (kind.channels, kind.size)
-    model = ConditionalDDPM(network, chain(schedule), (*shape, kind.size), target, dropped)
+    network = LabelledUNet(kind.classes, kind.channels, width, multiples, patch)
+    shape = (kind.channels, kind.size, kind.size)
+    model = ConditionalDDPM(network, chain(schedule), shape, target, dropped)
     model.classes = kind.classes
     return model
 
@@ -258,11 +261,15 @@ def check_codec(kind: Kind, factor: int, width: int) -> None:
         raise ValueError(f"codec_width should be a multiple of 8; got {width}")
 
 
-def check_unet(kind: Kind, width: int, multiples: tuple[int, ...]) -> None:
+def check_unet(kind: Kind, width: int, multiples: tuple[int, ...], patch: int = 1) -> None:
     """Raises a ValueError for settings that no U-Net can have on such images."""
     if width % 8 or width <= 8:
         raise ValueError(f"width should be a multiple of 8 above 8; got {width}")
-    if not 1 <= len(multiples) <= kind.size.bit_length() or min(multiples) < 1:
-        most = kind.size.bit_length()
-        wanted = f"1 to {most} whole numbers from 1, one for each time that {kind.size} pixels are halved"
+    if patch & (patch - 1) or patch > kind.size:
+        raise ValueError(f"patch should be a power of two, at most {kind.size}, the size; got {patch}")
+    most = (kind.size // patch).bit_length()
+    if not 1 <= len(multiples) <= most or min(multiples) < 1:
+        wanted = (
+            f"1 to {most} whole numbers from 1, one for each time that {kind.size // patch} pixels are halved"
+        )
         raise ValueError(f"multiples should be {wanted}; got {multiples}")

@@ -83,6 +83,9 @@ def swapped(model: Generative, batch: Batch) -> tuple[Tensor, Tensor]:
 
 # ---- the recipes
 
+# how a recipe is trained, each with its type
+SETTINGS = {"batch": int, "lr": float, "betas": tuple[float, ...], "decay": float, "cooldown": float}
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -90,11 +93,11 @@ class Recipe:
 
     model: makes it, untrained, of a Kind and its settings.  steps: at the three budgets.  shown: what it is
     shown of images and labels.  remade: images before and after it, for a model that draws nothing of its
-    own.  batch: images in one.  lr, betas: of Adam.  lr_large: lr for images that are not small, if another.
-    decay: of the averaged weights.  cooldown: as for `train`.  fused: True makes a step of Adam one call for
-    all weights, which is faster and rounds otherwise.  first: the recipe of the model's codec, which is
-    trained before, with the settings of_first.  data: what it learns from, where another data set would not
-    do.
+    own.  batch: images in one.  lr, betas: of Adam.  decay: of the averaged weights.  cooldown: as for
+    `train`.  large: settings by name, for images that are not small, if they are others.  first: the recipe
+    of the model's codec, which is trained before, with the settings of_first.  data: what it learns from,
+    where another data set would not do.
+    Small images are trained on in torch's plain way, as in the lessons, larger ones as is fastest.
     """
 
     model: Callable[..., Generative]
@@ -103,11 +106,10 @@ class Recipe:
     remade: Callable[[Generative, Batch], tuple[Tensor, Tensor]] | None = None
     batch: int = 64
     lr: float = 3e-3
-    lr_large: float | None = None
     betas: tuple[float, float] = (0.9, 0.999)
     decay: float = 0.999
     cooldown: float = 0.0
-    fused: bool | None = None
+    large: dict[str, Any] = field(default_factory=dict)
     first: str | None = None
     of_first: dict[str, Any] = field(default_factory=dict)
     data: str | None = None
@@ -115,15 +117,18 @@ class Recipe:
     def settings(self, size: int = SMALL) -> dict[str, inspect.Parameter]:
         """What can be set by name: what the model is made with, then how it is trained.
 
-        size: of the images, on which the default of lr depends.
+        size: of the images, on which the defaults depend.
         """
-        lr = self.lr if size <= SMALL else self.lr_large or self.lr
         _, *of_model = inspect.signature(self.model).parameters.values()
-        of_training = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=type(default))
-            for name, default in (("batch", self.batch), ("lr", lr), ("decay", self.decay), ("seed", 0))
+        of_training = {name: (getattr(self, name), kind) for name, kind in SETTINGS.items()} | {
+            "seed": (0, int)
+        }
+        parameters = of_model + [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+            for name, (default, kind) in of_training.items()
         ]
-        return {parameter.name: parameter for parameter in (*of_model, *of_training)}
+        other = self.large if size > SMALL else {}
+        return {p.name: p.replace(default=other.get(p.name, p.default)) for p in parameters}
 
     def defaults(self, size: int = SMALL) -> dict[str, Any]:
         """What each setting is unless it is set, for images of a size."""
@@ -131,21 +136,22 @@ class Recipe:
 
     def make(self, kind: Kind, settings: dict[str, Any]) -> Generative:
         """The model, with random weights that depend on the seed alone."""
+        chosen = self.defaults(kind.size) | settings
         names = list(inspect.signature(self.model).parameters)[1:]
         with torch.random.fork_rng():
-            torch.manual_seed(settings.get("seed", 0))
-            return self.model(kind, **{name: settings[name] for name in names if name in settings})
+            torch.manual_seed(chosen["seed"])
+            return self.model(kind, **{name: chosen[name] for name in names})
 
     def train(
         self, model: Generative, data: Supply, steps: int, settings: dict[str, Any], **options: Any
     ) -> Iterator[tuple[int, dict[str, float], Generative]]:
         """`train` as the recipe has it.  options: further ones of `train`."""
-        chosen = self.defaults(data.kind.size) | settings
+        chosen, fast = self.defaults(data.kind.size) | settings, data.kind.size > SMALL
         draw = data.batches(chosen["batch"])
-        adam = partial(Adam, lr=chosen["lr"], betas=self.betas, fused=self.fused)
+        adam = partial(Adam, lr=chosen["lr"], betas=tuple(chosen["betas"]), fused=fast or None)
         return train(
             model, lambda generator: self.shown(*draw(generator), generator), steps, optimizer=adam,
-            decay=chosen["decay"], cooldown=self.cooldown, seed=chosen["seed"], **options,
+            decay=chosen["decay"], cooldown=chosen["cooldown"], seed=chosen["seed"], fast=fast, **options,
         )  # fmt: skip
 
     def train_first(
@@ -169,9 +175,13 @@ class Recipe:
 
 
 ADVERSARIAL = {"lr": 1e-3, "betas": (0.5, 0.9), "decay": 0.995}
-DEEP = {"lr_large": 1e-3}  # the networks are deeper then
+DEEP = {"large": {"lr": 1e-3}}  # the networks are deeper then
 CODED = {"batch": 32, "lr": 1e-3, "betas": (0.9, 0.99), "decay": 0.99, "cooldown": 0.4}
 GUIDED = {"shown": with_labels, "lr": 2e-3}
+DIFFUSED = {  # what was best of those in benchmarks/TRIALS.md
+    "patch": 2, "schedule": "middle", "target": "velocity",
+    "betas": (0.9, 0.99), "decay": 0.99, "cooldown": 0.4,
+}  # fmt: skip
 RECIPES = {
     "linear_autoencoder": Recipe(models.linear_autoencoder, (10, 1200, 6000), remade=rebuilt),
     "autoencoder": Recipe(models.autoencoder, (10, 1200, 6000), remade=rebuilt, **DEEP),
@@ -188,8 +198,8 @@ RECIPES = {
     "conditional_wgan_gp": Recipe(
         models.conditional_wgan_gp, (4, 900, 5000), with_labels, batch=128, **ADVERSARIAL
     ),
-    "ddpm": Recipe(models.ddpm, (10, 1500, 20_000), lr=2e-3),
-    "conditional_ddpm": Recipe(models.conditional_ddpm, (10, 1500, 20_000), **GUIDED),
+    "ddpm": Recipe(models.ddpm, (10, 1500, 20_000), lr=2e-3, large=DIFFUSED),
+    "conditional_ddpm": Recipe(models.conditional_ddpm, (10, 1500, 20_000), large=DIFFUSED, **GUIDED),
     "codec": Recipe(models.codec, (10, 4000, 20_000), remade=recoded, **CODED),
     "perceptual_codec": Recipe(models.perceptual_codec, (10, 3700, 20_000), remade=recoded, **CODED),
     "latent_ddpm": Recipe(models.latent_ddpm, (10, 1500, 20_000), lr=2e-3, first="codec"),
@@ -200,7 +210,6 @@ RECIPES = {
         lr=1.5e-3,
         decay=0.99,
         cooldown=0.4,
-        fused=True,
         first="perceptual_codec",
         of_first={"start": 1_000_000},  # eyes alone: plain shapes have no texture for a critic
         data="scenes",
@@ -208,7 +217,7 @@ RECIPES = {
     "noisy_classifier": Recipe(models.noisy_classifier, (10, 600, 3000), **GUIDED),
 }
 OF_KIND = ("data", "channels", "size", "crop", "classes")  # what a file says of a Kind
-OF_TRAINING = ("steps", "batch", "lr", "lr_large", "betas", "decay", "cooldown", "fused")
+OF_TRAINING = ("steps", *SETTINGS, "large")
 OF_DIGITS = "digit_"  # what the names of models of digits start with
 SHIPPED = {"text_to_image": WEIGHTS / "text_to_image.safetensors"}  # trained for minutes, on scenes
 
@@ -309,7 +318,7 @@ def read(path: str | Path) -> tuple[Generative, dict[str, Any]]:
         known = f"one of {', '.join(RECIPES)}"
         raise ValueError(f"{path} should name its recipe, {known}; it names {found.get('recipe')!r}")
     try:
-        model = recipe.make(kind_of(found), found)
+        model = recipe.make(kind_of(found), recipe.defaults() | found)
         model.load_state_dict(checkpoint.below("averaged.", state))
     except (LookupError, TypeError, RuntimeError) as error:
         raise ValueError(f"{path} does not hold the weights of a {found['recipe']}") from error

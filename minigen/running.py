@@ -18,6 +18,7 @@ from minigen.data.named import Supply, supply
 from minigen.data.rows import nearest
 from minigen.data.shapes import captions, random_factors
 from minigen.drawing import COLUMNS, RUN, across, draw, middle, reads, sheet
+from minigen.models import SMALL, check_share
 from minigen.recipes import RECIPES, Recipe, about
 from minigen.train import to_device
 
@@ -37,6 +38,8 @@ def table() -> str:
             f"{name}: {said}",
             f"    --steps {budget(*recipe.steps)}  {settings.table(recipe.settings())}",
         ]
+        if recipe.large:
+            lines.append(f"    above {SMALL} pixels: {settings.shown(recipe.large)}")
     return "\n".join(lines)
 
 
@@ -73,7 +76,7 @@ def train(
     source = supply(data)
     model = recipe.make(source.kind, chosen)
     with processes.together(device) as where:
-        check_batch((recipe.defaults() | chosen)["batch"], getattr(model, "critic_steps", 1))
+        check_training(recipe.defaults(source.kind.size) | chosen, getattr(model, "critic_steps", 1))
         with alone(out):
             if recipe.first and not (out / RUN).exists():
                 train_first(recipe, model, source, chosen, out, device=where)
@@ -104,8 +107,18 @@ def train_first(
     recipe.adopt(model, codec.cpu(), source)
 
 
-def check_batch(batch: int, turns: int) -> None:
-    """Raises a ValueError unless a batch can be shared by all processes, and by the turns of a critic."""
+def check_training(chosen: dict[str, Any], turns: int) -> None:
+    """Raises a ValueError for settings with which nothing can be trained.
+
+    A batch has to be shared by all processes, and by the turns of a critic.
+    """
+    if len(chosen["betas"]) != 2 or max(chosen["betas"]) >= 1:
+        got = ",".join(map(str, chosen["betas"]))
+        raise ValueError(f"betas should be two numbers below 1, as in betas=0.9,0.99; got {got}")
+    if chosen["decay"] >= 1:
+        raise ValueError(f"decay should be in [0, 1); got {chosen['decay']}")
+    check_share("cooldown", chosen["cooldown"])
+    batch = chosen["batch"]
     if batch % (processes.count() * turns):
         parts = {"processes": processes.count(), "turns of the critic": turns}
         shared = " × ".join(f"{n} {what}" for what, n in parts.items() if n > 1)

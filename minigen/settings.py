@@ -59,6 +59,11 @@ def table(known: Mapping[str, inspect.Parameter]) -> str:
     return "  ".join(f"{p.name}={_shown(p.default)}{_or(p)}" for p in known.values())
 
 
+def shown(values: Mapping[str, Any]) -> str:
+    """Settings in a line, as they would be typed."""
+    return "  ".join(f"{name}={_shown(value)}" for name, value in values.items())
+
+
 def _or(parameter: inspect.Parameter) -> str:
     """The other choices, if there are any."""
     choices = get_args(parameter.annotation) if get_origin(parameter.annotation) is Literal else ()

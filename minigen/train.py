@@ -4,7 +4,8 @@ import copy
 import math
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 from tqdm import tqdm
 
-from minigen import core, processes
+from minigen import core, processes, speed
 from minigen.checkpoint import Run
 from minigen.core import Generative
 
@@ -36,6 +37,7 @@ def train(
     every: int = 100,
     about: dict[str, Any] | None = None,
     progress: bool = True,
+    fast: bool = False,
 ) -> Iterator[tuple[int, dict[str, float], Generative]]:
     """Trains a model in place, and yields (step, losses, averaged) after each step.
 
@@ -46,7 +48,8 @@ def train(
     device: core.device() unless given.  checkpoint: a file to resume from when it exists, written
     after every `every` steps and after the last.  about: JSON values by name, which are written there, and in
     which a run must agree with the file that it resumes from.  progress: a bar on stdout where someone looks
-    at it, which is in a terminal and in Jupyter.
+    at it, which is in a terminal and in Jupyter.  fast: compute in the way that is fastest on the device,
+    which rounds otherwise; see `speed`.
 
     step: from 1.  losses: {"loss": the sum, and each named term}; with several players {"critic": the sum,
     "critic.penalty": each named term, …}, the latest of each.  averaged: the model with averaged weights, of
@@ -73,8 +76,14 @@ def train(
 
     device = torch.device(device or core.device())
     model.to(device).train()
+    if fast:
+        speed.arrange(model)
     averaged = copy.deepcopy(model).eval().requires_grad_(False)
-    make = optimizer or (lambda parameters: Adam(parameters, lr=1e-3 if lr is None else lr))
+    make = optimizer or (
+        lambda parameters: Adam(parameters, lr=1e-3 if lr is None else lr, fused=fast or None)
+    )
+    average = speed.update_average if fast else update_average
+    arithmetic = partial(speed.precision, device) if fast else nullcontext
     optimizers = {player: make(list(module.parameters())) for player, module in model.players().items()}
     rates = {player: [g["lr"] for g in o.param_groups] for player, o in optimizers.items() if cooldown}
     run = Run(model, averaged, optimizers, (about or {}) | {"seed": seed, "decay": decay})
@@ -92,9 +101,9 @@ def train(
             with seeded(seed, step, device) as generator:
                 batch = processes.share(to_device(batches(generator), device))
                 with processes.SharedDraws():
-                    losses = move_players(step, model, optimizers, batch)
+                    losses = move_players(step, model, optimizers, batch, arithmetic)
             # while it is young the average spans a tenth of its age, or a short run would average its start
-            update_average(averaged, model, min(decay, (1 + step) / (10 + step)))
+            average(averaged, model, min(decay, (1 + step) / (10 + step)))
             if checkpoint is not None and first and (step % every == 0 or step == steps):
                 run.save(checkpoint, step, losses)
             bar.set_postfix({name: v for name, v in losses.items() if "." not in name}, refresh=False)
@@ -110,18 +119,29 @@ def set_rates(optimizers: dict[str, Optimizer], rates: dict[str, list[float]], s
 
 
 def move_players(
-    step: int, model: Generative, optimizers: dict[str, Optimizer], batch: Batch
+    step: int,
+    model: Generative,
+    optimizers: dict[str, Optimizer],
+    batch: Batch,
+    arithmetic: Callable[[], AbstractContextManager] = nullcontext,
 ) -> dict[str, float]:
-    """One optimizer step for each loss the model yields, before it computes the next; returns them all."""
-    losses = {}
-    for player, loss in model.losses(batch):
+    """One optimizer step for each loss the model yields, before it computes the next; returns them all.
+
+    arithmetic: a block in which the losses are computed, and nothing else.
+    """
+    losses, turns = {}, iter(model.losses(batch))
+    while True:
+        with arithmetic():
+            turn = next(turns, None)
+        if turn is None:
+            return losses
+        player, loss = turn
         if player not in optimizers:
             raise ValueError(f"losses() yielded {player!r}, but players() has only {', '.join(optimizers)}")
         values = descend(f"step {step}: the loss of {player!r}", loss, optimizers[player])
         if len(optimizers) > 1:  # say whose: "loss" becomes "critic", and "penalty" "critic.penalty"
             values = {player if name == "loss" else f"{player}.{name}": v for name, v in values.items()}
         losses |= values
-    return losses
 
 
 def descend(what: str, loss: Tensor | dict[str, Tensor], optimizer: Optimizer) -> dict[str, float]:

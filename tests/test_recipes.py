@@ -80,7 +80,17 @@ def test_a_setting_is_named_like_nothing_else_in_a_file():
 
 
 OTHER = {"width": 24, "multiples": (1, 1), "schedule": "linear", "target": "data", "decay": 0.0, "seed": 1}
-OTHER |= {"dropped": 0.9, "critic_steps": 4, "beta": 3.0, "latent": 5, "factor": 2, "start": 1}
+OTHER |= {
+    "dropped": 0.9,
+    "patch": 2,
+    "betas": (0.5, 0.5),
+    "cooldown": 0.9,
+    "critic_steps": 4,
+    "beta": 3.0,
+    "latent": 5,
+    "factor": 2,
+    "start": 1,
+}
 SOON = {
     "width": 16,
     "codec_width": 16,

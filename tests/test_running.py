@@ -40,7 +40,8 @@ def test_without_a_recipe_all_are_listed_with_their_settings():
     for name, recipe in RECIPES.items():
         assert f"\n{name}: " in said
         assert all(f"{setting}=" in said for setting in recipe.settings())
-    assert "multiples=1,2  schedule=cosine (or linear)  target=noise (or data, velocity)" in said
+    assert "multiples=1,2  patch=1  schedule=cosine (or linear, middle)  target=noise (or data, velo" in said
+    assert "\n    above 8 pixels: patch=2  schedule=middle  target=velocity  betas=0.9,0.99  decay" in said
 
 
 def test_a_run_says_how_far_it_is_and_keeps_a_checkpoint_and_pictures(tmp_path):
@@ -175,6 +176,13 @@ def test_someone_who_stops_a_run_is_told_how_it_goes_on(tmp_path, monkeypatch, c
         (["vae", "--device", "gpu"], "device should be a device that torch has here"),
         (["ddpm", "width=20"], "width should be a multiple of 8 above 8; got 20"),
         (["ddpm", "multiples=1,2,2,2,2"], "multiples should be 1 to 4 whole numbers from 1"),
+        (["ddpm", "patch=2", "multiples=1,2,2,2"], "multiples should be 1 to 3 whole numbers from 1"),
+        (["ddpm", "patch=3"], "patch should be a power of two, at most 8, the size; got 3"),
+        (["ddpm", "patch=16"], "patch should be a power of two, at most 8, the size; got 16"),
+        (["ddpm", "betas=0.9"], "betas should be two numbers below 1, as in betas=0.9,0.99; got 0.9"),
+        (["ddpm", "betas=0.9,1"], "betas should be two numbers below 1, as in betas=0.9,0.99; got 0.9,1.0"),
+        (["ddpm", "decay=1"], "decay should be in [0, 1); got 1.0"),
+        (["ddpm", "cooldown=2"], "cooldown should be a share, in [0, 1]; got 2.0"),
         (["wgan_gp", "critic_steps=5"], "batch should be a multiple of 5 turns of the critic; got 192"),
         (["vae", "--width", "4"], "there is no option --width; settings are NAME=VALUE, as in width=64"),
         (["conditional_ddpm", "dropped=2"], "dropped should be a share, in [0, 1]; got 2.0"),
@@ -183,7 +191,7 @@ def test_someone_who_stops_a_run_is_told_how_it_goes_on(tmp_path, monkeypatch, c
         (["codec", "factor=3"], "factor should be a power of two from 2 to 8, the size; got 3"),
         (["latent_ddpm", "codec_width=12"], "codec_width should be a multiple of 8; got 12"),
         (["vae", "--data", "shapes:"], "there is no data set shapes:, did you mean shapes"),
-        (["ddpm", "schedule=sine"], "schedule should be one of cosine, linear; got 'sine'"),
+        (["ddpm", "schedule=sine"], "schedule should be one of cosine, linear, middle; got 'sine'"),
     ],
 )  # fmt: skip
 def test_bad_input_is_told_what_was_wanted_and_leaves_nothing(words, said, tmp_path):

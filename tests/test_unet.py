@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from minigen.unet import Attention, ResidualBlock, UNet, time_embedding
+from minigen.unet import Attention, LabelledUNet, ResidualBlock, UNet, time_embedding
 
 
 def awake(module):
@@ -64,6 +64,18 @@ def test_shapes_and_the_zeros_of_a_fresh_network(multiples, size):
     network = UNet(3, 16, multiples)
     x, t = torch.randn(2, 3, size, size), torch.tensor([1, 900])
     assert network(x, t).shape == x.shape and network(x, t).abs().max() == 0
+
+
+@pytest.mark.parametrize("network", [UNet(3, 16, (1, 2), patch=2), LabelledUNet(5, 3, 16, (1, 2), patch=2)])
+def test_squares_of_pixels_are_the_pixels_of_a_network_with_more_channels(network):
+    inner = UNet(12, 16, (1, 2)) if type(network) is UNet else LabelledUNet(5, 12, 16, (1, 2))
+    inner.load_state_dict(awake(network).state_dict())
+    x, t = torch.randn(2, 3, 16, 16), torch.tensor([1, 900])
+    told = (torch.tensor([0, 5]),) if type(network) is LabelledUNet else ()
+    # (N, C, H, W) to (N, C · 2 · 2, H / 2, W / 2): a channel, the row in the square, the column in it
+    squares = x.view(2, 3, 8, 2, 8, 2).permute(0, 1, 3, 5, 2, 4).reshape(2, 12, 8, 8)
+    found = inner(squares, t, *told).view(2, 3, 2, 2, 8, 8).permute(0, 1, 4, 2, 5, 3).reshape(2, 3, 16, 16)
+    assert (network(x, t, *told) - found).abs().max() < 1e-5
 
 
 def test_every_image_is_denoised_at_its_own_time_and_alone():

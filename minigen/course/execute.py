@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 
 from nbclient import NotebookClient
@@ -23,12 +24,18 @@ from minigen.course.script import BuildError
 LARGEST = 1_000_000  # bytes of a solved notebook; larger ones are slow to open and to clone
 
 
-def execute(path: Path, results: Path = RESULTS) -> dict:
-    """Runs one solved notebook, saves it with its outputs and its numbers, and returns these.
+@dataclass(frozen=True)
+class Run:
+    """A notebook after Run All with its outputs, what it noted, its time, and the most memory it held."""
 
-    Raises BuildError, and saves nothing, when something is written to stderr, the file grows too large or a
-    promise is not kept; and what nbclient raises when a cell fails.
-    """
+    notebook: NotebookNode
+    noted: list[dict]
+    seconds: float
+    megabytes: float
+
+
+def run_all(path: Path) -> Run:
+    """Runs a solved notebook at budget normal.  Raises what nbclient raises when a cell fails."""
     made = load(path)
     metadata = deepcopy(made.metadata)
     with tempfile.TemporaryDirectory() as folder:
@@ -40,18 +47,33 @@ def execute(path: Path, results: Path = RESULTS) -> dict:
             MINIGEN_RESULTS=str(noted),
             MINIGEN_PROGRESS=str(Path(folder) / "progress.json"),
         ):
-            NotebookClient(
+            client = NotebookClient(
                 made,
                 timeout=1800,
                 kernel_name="python3",
                 record_timing=False,
                 coalesce_streams=True,  # a progress bar is one line then, not one output for each redraw
                 resources={"metadata": {"path": folder}},
-            ).execute()
+            )
+            with client.setup_kernel():
+                for i, cell in enumerate(made.cells):
+                    client.execute_cell(cell, i, execution_count=client.code_cells_executed + 1)
+                megabytes = _most_held(client.km.provisioner.pid)
         seconds = time.perf_counter() - start
         lines = [json.loads(line) for line in noted.read_text().splitlines()] if noted.exists() else []
-    numbers = [line for line in lines if "model" not in line]
     made.metadata = metadata  # without what the kernel adds about itself
+    return Run(made, lines, seconds, megabytes)
+
+
+def execute(path: Path, results: Path = RESULTS) -> dict:
+    """Runs one solved notebook, saves it with its outputs and its numbers, and returns these.
+
+    Raises BuildError, and saves nothing, when something is written to stderr, the file grows too large or a
+    promise is not kept; and what nbclient raises when a cell fails.
+    """
+    run = run_all(path)
+    made, lines, seconds = run.notebook, run.noted, run.seconds
+    numbers = [line for line in lines if "model" not in line]
     _tidy(made, path)
     if faults := [fault for line in numbers if (fault := broken(line))]:
         raise BuildError(f"{path.stem}: " + "; ".join(faults))
@@ -65,6 +87,14 @@ def execute(path: Path, results: Path = RESULTS) -> dict:
         merged = dict(sorted((kept | {path.stem: entry}).items()))
         temporary.write_text(json.dumps(merged, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return entry
+
+
+def _most_held(process: int) -> float:
+    """The most memory that a process ever held, in MB; nan where the system does not say."""
+    status = Path(f"/proc/{process}/status")
+    if not status.exists():
+        return float("nan")
+    return next(int(line.split()[1]) for line in status.open() if line.startswith("VmHWM")) * 1024 / 1e6
 
 
 def _save_picture(made: NotebookNode, path: Path) -> None:

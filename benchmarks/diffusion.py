@@ -1,0 +1,77 @@
+"""Time to quality: minigen's diffusion recipe beside three other programs, after the same time of training.
+
+    PYTHONPATH=. .venv-peers/bin/python benchmarks/diffusion.py [--seconds 60 180 600] [--runs 1] [--only …]
+
+See quality.py.  --quick: seconds, and writes nothing.  The environment: peers.txt.
+"""
+
+import statistics
+from functools import partial
+
+import torch
+from pictures import pictures
+from quality import contest
+from racing import Learner
+
+PACKAGES = ["torch", "denoising-diffusion-pytorch", "diffusers", "smalldiffusion"]
+OURS = "minigen `ddpm`"
+PEERS = "denoising-diffusion-pytorch", "diffusers", "smalldiffusion"
+PROGRAMS = [OURS, *(f"{peer}, {kind}" for kind in ("tuned", "documented") for peer in PEERS)]
+SAID = '"Documented" and "tuned" are what `painters.py` says.'
+
+
+def make(program: str, seconds: float, seed: int) -> Learner:
+    """A program, ready to learn; called in a process of its own."""
+    import painters
+
+    torch.manual_seed(seed)
+    images = pictures()[1][0]
+    makers = {
+        OURS: partial(painters.Minigen, "ddpm", seconds=seconds, seed=seed),
+        "denoising-diffusion-pytorch, documented": painters.LucidDocumented,
+        "denoising-diffusion-pytorch, tuned": painters.lucid_tuned,
+        "diffusers, documented": painters.HuggingDocumented,
+        "diffusers, tuned": painters.hugging_tuned,
+        "smalldiffusion, documented": painters.SmallDocumented,
+        "smalldiffusion, tuned": painters.small_tuned,
+    }
+    return makers[program](images)
+
+
+def goals(rows: list[dict]) -> str:
+    """What was aimed at, and what came of it, in sentences."""
+
+    def median(program: str, budget: float, of: str = "distance") -> float | None:
+        found = [r[of] for r in rows if (r["program"], r["budget"]) == (program, budget)]
+        return statistics.median(found) if found else None
+
+    said, budgets = [], sorted({r["budget"] for r in rows if r["program"] == OURS})
+    for early, late in (60, 180), (180, 600):
+        others = {p: found for p in PROGRAMS[1:] if (found := median(p, late)) is not None}
+        if early in budgets and others:
+            best, ours = min(others, key=others.get), median(OURS, early)
+            verdict = "better than all others" if ours < others[best] else "not better than the best"
+            said.append(
+                f"- After {early} s minigen's distance is {ours:.3g}: {verdict} after {late} s "
+                f"({best}: {others[best]:.3g})."
+            )
+    for budget in budgets:
+        mine, speed = median(OURS, budget), median(OURS, budget, "seconds for 1,000")
+        near = [r for r in rows if r["program"] != OURS and r["distance"] <= 1.2 * mine]
+        if not near:
+            said.append(
+                f"- No program comes within 20 % of minigen's distance after {budget:g} s at any time."
+            )
+            continue
+        fastest = min(near, key=lambda r: r["seconds for 1,000"])
+        said.append(
+            f"- Of all that come within 20 % of minigen's after {budget:g} s, "
+            f"the fastest to draw is {fastest['program']} after {fastest['budget']:g} s: 1,000 images take "
+            f"it {fastest['seconds for 1,000']:.3g} s, "
+            f"{fastest['seconds for 1,000'] / speed:.1f} times as long."
+        )
+    return "\n".join(said) + "\n"
+
+
+if __name__ == "__main__":
+    contest(__doc__, "Diffusion", make, {"Diffusion": PROGRAMS}, [60.0, 180.0, 600.0], PACKAGES, SAID, goals)

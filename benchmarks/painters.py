@@ -1,0 +1,301 @@
+"""Programs that learn to draw by diffusion: minigen's recipe, and three others as documented and as tuned.
+
+"Documented" is what a program's own guide says, but for levels that would halve images of 16 pixels too
+often.  "Tuned" is the program's network, target, chain and sampler, with the loop that
+was good for minigen: Adam with an even cooldown, averaged weights, and the widths, targets and samplers that
+were best of those tried in 60 seconds.
+"""
+
+import copy
+import math
+import os
+import time
+from collections.abc import Callable
+
+os.environ["USE_TF"] = os.environ["USE_FLAX"] = "0"
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import peers  # noqa: F401  (first: it makes torchvision importable)
+import torch
+from denoising_diffusion_pytorch import GaussianDiffusion, Unet
+from diffusers import DDIMPipeline, DDPMScheduler, DPMSolverMultistepScheduler, UNet2DModel
+from ema_pytorch import EMA
+from racing import Learner
+from smalldiffusion import (
+    PredFlow,
+    Scaled,
+    ScheduleLogLinear,
+    ScheduleLogNormalFlow,
+    generate_train_sample,
+    samples,
+    training_loop,
+)
+from smalldiffusion import Unet as SmallUnet
+from smalldiffusion.model import TimestepEmbedder
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+from torch.optim import Adam, AdamW
+from torch.utils.data import DataLoader
+
+from minigen.data.named import Kind, Supply
+from minigen.data.rows import batches
+from minigen.drawing import draw
+from minigen.recipes import RECIPES
+
+SIDE = 16
+
+
+def count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+class Minigen(Learner):
+    """A recipe of the course, with as many steps as fit into the time by the pace of its first ones."""
+
+    def __init__(self, recipe: str, images: Tensor, seconds: float, seed: int = 0, **settings):
+        kind = Kind("mnist", images.shape[1], SIDE, SIDE, 10, images.mean(0))
+        labels = torch.zeros(len(images), dtype=torch.long)
+        recipe, data = RECIPES[recipe], Supply(kind, lambda n: batches(images, labels, n))
+        settings |= {"seed": seed}
+        self.model = recipe.make(kind, settings)
+
+        def run(steps: int):
+            return recipe.train(copy.deepcopy(self.model), data, steps, settings, progress=False)
+
+        pilot = run(30)
+        next(pilot)
+        start = time.perf_counter()
+        pace = sum(1 for _ in pilot)
+        pace /= time.perf_counter() - start
+        self.run = run(max(1, int(0.97 * pace * seconds)))
+
+    def step(self, share: float) -> bool:
+        found = next(self.run, None)
+        if found is not None:
+            self.model = found[2]
+        return found is not None
+
+    def draw(self, n: int) -> Tensor:
+        return draw(self.model, n, seed=int(torch.randint(2**31, ())))
+
+    def parameters(self) -> int:
+        return count(self.model)
+
+
+class Tuned(Learner):
+    """The loop that was good for minigen, around another program's network and loss."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: Callable[[nn.Module, Tensor], Tensor],
+        sampler: Callable[[nn.Module, int], Tensor],
+        images: Tensor,
+        lr: float = 2e-3,
+        batch: int = 64,
+        decay: float = 0.99,
+        cooldown: float = 0.4,
+    ):
+        self.model, self.loss, self.sampler, self.images = model.train(), loss, sampler, images
+        self.averaged = copy.deepcopy(model).eval().requires_grad_(False)
+        self.optimizer = Adam(model.parameters(), lr=lr, betas=(0.9, 0.99), fused=True)
+        self.lr, self.batch, self.decay, self.cooldown, self.steps = lr, batch, decay, cooldown, 0
+
+    def step(self, share: float) -> bool:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.lr * min(1.0, (1 - share) / self.cooldown)
+        self.optimizer.zero_grad()
+        self.loss(self.model, self.images[torch.randint(len(self.images), (self.batch,))]).backward()
+        self.optimizer.step()
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        with torch.no_grad():
+            for average, weight in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
+                average.lerp_(weight, 1 - decay)
+        return True
+
+    @torch.no_grad()
+    def draw(self, n: int) -> Tensor:
+        return self.sampler(self.averaged, n)
+
+    def parameters(self) -> int:
+        return count(self.model)
+
+
+# ---- denoising-diffusion-pytorch
+
+
+class LucidDocumented(Learner):
+    """denoising-diffusion-pytorch as its README has it: its Trainer's steps, without flipping digits over."""
+
+    def __init__(self, images: Tensor):
+        network = Unet(dim=64, dim_mults=(1, 2, 4, 8), channels=1, flash_attn=True)
+        self.model = GaussianDiffusion(network, image_size=SIDE, timesteps=1000, sampling_timesteps=250)
+        self.optimizer = Adam(self.model.parameters(), lr=8e-5, betas=(0.9, 0.99))
+        self.ema = EMA(self.model, beta=0.995, update_every=10)
+        self.images = (images + 1) / 2
+
+    def step(self, share: float) -> bool:
+        for _ in range(2):
+            x = self.images[torch.randint(len(self.images), (32,))]
+            (self.model(x) / 2).backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.ema.update()
+        return True
+
+    def draw(self, n: int) -> Tensor:
+        self.ema.ema_model.eval()
+        return self.ema.ema_model.sample(batch_size=n) * 2 - 1
+
+    def parameters(self) -> int:
+        return count(self.model)
+
+
+def lucid_tuned(
+    images: Tensor, width: int = 16, mults: tuple[int, ...] = (1, 2, 4), heads: int = 1, **options
+) -> Tuned:
+    """A narrow network, its own target (velocity) and chain, 50 steps with some fresh noise."""
+    network = Unet(
+        dim=width, dim_mults=mults, channels=1, flash_attn=True, attn_heads=heads, attn_dim_head=16
+    )
+    model = GaussianDiffusion(
+        network, image_size=SIDE, sampling_timesteps=50, ddim_sampling_eta=1.0, auto_normalize=False
+    )
+    return Tuned(model, lambda m, x: m(x), lambda m, n: m.sample(batch_size=n), images, **options)
+
+
+# ---- diffusers
+
+
+class HuggingDocumented(Learner):
+    """diffusers as its tutorial "Train a diffusion model" has it, with the first four levels."""
+
+    def __init__(self, images: Tensor):
+        down = ("DownBlock2D", "DownBlock2D", "AttnDownBlock2D", "DownBlock2D")
+        up = ("UpBlock2D", "AttnUpBlock2D", "UpBlock2D", "UpBlock2D")
+        self.model = UNet2DModel(
+            sample_size=SIDE, in_channels=1, out_channels=1, layers_per_block=2,
+            block_out_channels=(128, 128, 256, 256), down_block_types=down, up_block_types=up,
+        )  # fmt: skip
+        self.chain = DDPMScheduler(num_train_timesteps=1000)
+        self.optimizer = AdamW(self.model.parameters(), lr=1e-4)
+        self.images, self.steps = images, 0
+
+    def step(self, share: float) -> bool:
+        self.steps += 1
+        for group in self.optimizer.param_groups:  # as get_cosine_schedule_with_warmup
+            group["lr"] = 1e-4 * min(self.steps / 500, 0.5 + 0.5 * math.cos(math.pi * share))
+        x = self.images[torch.randint(len(self.images), (16,))]
+        noise, t = torch.randn_like(x), torch.randint(1000, (len(x),))
+        predicted = self.model(self.chain.add_noise(x, noise, t), t, return_dict=False)[0]
+        mse_loss(predicted, noise).backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return True
+
+    def draw(self, n: int) -> Tensor:
+        pipeline = DDIMPipeline(self.model.eval(), self.chain)
+        pipeline.set_progress_bar_config(disable=True)
+        images = pipeline(batch_size=n, output_type="np").images
+        self.model.train()
+        return torch.from_numpy(images).permute(0, 3, 1, 2) * 2 - 1
+
+    def parameters(self) -> int:
+        return count(self.model)
+
+
+def hugging_tuned(images: Tensor, widths: tuple[int, ...] = (16, 32, 64), **options) -> Tuned:
+    """A narrow network, velocity, the cosine chain, 20 steps of SDE-DPM-Solver++."""
+    last = len(widths) - 1
+    network = UNet2DModel(
+        sample_size=SIDE, in_channels=1, out_channels=1, layers_per_block=1,
+        block_out_channels=widths, norm_num_groups=8,
+        down_block_types=("DownBlock2D",) * last + ("AttnDownBlock2D",),
+        up_block_types=("AttnUpBlock2D",) + ("UpBlock2D",) * last,
+    )  # fmt: skip
+    chain = DDPMScheduler(1000, beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction")
+
+    def loss(model: nn.Module, x: Tensor) -> Tensor:
+        noise, t = torch.randn_like(x), torch.randint(1000, (len(x),))
+        predicted = model(chain.add_noise(x, noise, t), t, return_dict=False)[0]
+        return mse_loss(predicted, chain.get_velocity(x, noise, t))
+
+    def sampler(model: nn.Module, n: int) -> Tensor:
+        solver = DPMSolverMultistepScheduler.from_config(chain.config, algorithm_type="sde-dpmsolver++")
+        solver.set_timesteps(20)
+        x = torch.randn(n, 1, SIDE, SIDE)
+        for t in solver.timesteps:
+            x = solver.step(model(x, t, return_dict=False)[0], t, x, return_dict=False)[0]
+        return x
+
+    return Tuned(network, loss, sampler, images, **options)
+
+
+# ---- smalldiffusion
+
+
+class SmallDocumented(Learner):
+    """smalldiffusion as its example for Fashion-MNIST has it, with attention where images are halved once."""
+
+    def __init__(self, images: Tensor):
+        self.chain = ScheduleLogLinear(sigma_min=0.01, sigma_max=20, N=800)
+        self.model = Scaled(SmallUnet)(SIDE, 1, 1, ch=64, ch_mult=(1, 1, 2), attn_resolutions=(8,))
+        self.averaged, self.steps = copy.deepcopy(self.model), 0
+        loader = DataLoader(images, batch_size=1024, shuffle=True)
+        self.loop = training_loop(loader, self.model, self.chain, epochs=10_000, lr=7e-4)
+        next(self.loop)  # a step is taken when the next one is asked for
+
+    def step(self, share: float) -> bool:
+        next(self.loop)
+        self.steps += 1
+        decay = min(0.999, (1 + self.steps) / (10 + self.steps))
+        with torch.no_grad():
+            for average, weight in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
+                average.lerp_(weight, 1 - decay)
+        return True
+
+    def draw(self, n: int) -> Tensor:
+        *_, x = samples(self.averaged, self.chain.sample_sigmas(20), gam=1.6, batchsize=n)
+        return x
+
+    def parameters(self) -> int:
+        return count(self.model)
+
+
+def small_tuned(
+    images: Tensor,
+    width: int = 32,
+    mults: tuple[int, ...] = (1, 1),
+    kind: Callable = PredFlow,
+    chain=None,
+    steps: int = 20,
+    gam: float = 1.6,
+    **options,
+) -> Tuned:
+    """One block a level, a rectified flow with times from its middle, 20 accelerated steps."""
+    chain = chain or ScheduleLogNormalFlow()
+    embed = TimestepEmbedder(4 * width)
+    network = kind(SmallUnet)(
+        SIDE,
+        1,
+        1,
+        ch=width,
+        ch_mult=mults,
+        num_res_blocks=1,
+        attn_resolutions=(),
+        dropout=0.0,
+        sig_embed=embed,
+    )
+
+    def loss(model: nn.Module, x: Tensor) -> Tensor:
+        x, sigma, noise, _ = generate_train_sample(x, chain)
+        return type(model).get_loss(model, x, sigma, noise)
+
+    def sampler(model: nn.Module, n: int) -> Tensor:
+        *_, x = samples(model, chain.sample_sigmas(steps), gam=gam, batchsize=n)
+        return x
+
+    return Tuned(network, loss, sampler, images, **options)

@@ -1,0 +1,140 @@
+"""Time to quality: programs learn for the same time, in turn, then draw; how good is what they draw?
+
+What is measured is kept in a file of figures after each run, and the section of RESULTS.md is written from
+it, so that budgets and runs can be measured one by one.
+"""
+
+import argparse
+import json
+import os
+import statistics
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+os.environ["TQDM_DISABLE"] = "1"
+
+import report
+import torch
+from pictures import Judge, pictures
+from racing import Learner, together
+from torch import Tensor
+
+from minigen.core import replacing
+
+THREADS, DRAWN, PART, LIMIT = 2, 1000, 100, 150.0  # images drawn, in parts, for at most so many seconds
+Make = Callable[[str, float, int], Learner]  # of a program, the seconds that it has, and a seed
+WORDS = """Trained on {name}; Fréchet distance to all of them in the features of one classifier (accuracy
+on {others:,} others {accuracy:.3f}), where 1,000 of those others stand at {distance:.2f}. {programs}
+All programs of a run take turns of some seconds, also when they draw; one that needs more than {limit:g} s
+for its images gives fewer, which adds to its distance. minigen takes as many steps as fit by the pace of its
+first 30. Medians of the runs (least–most).
+
+"""
+
+
+def race(make: Make, programs: list[str], seconds: float, seed: int, judge: Judge, drawn: int) -> list[dict]:
+    """All programs learn for the same time; a row of figures for each."""
+    learners = {name: partial(make, name, seconds, seed) for name in programs}
+    with together(learners, seconds, THREADS) as turns:
+        images: dict[str, list[Tensor]] = {turn.name: [] for turn in turns}
+        spent = dict.fromkeys(images, 0.0)
+        for _ in range(drawn // PART):
+            for turn in turns:
+                if spent[turn.name] < LIMIT:
+                    part, time = turn.draw(PART)
+                    images[turn.name].append(part)
+                    spent[turn.name] += time
+        rows = []
+        for turn in turns:
+            found = torch.cat(images[turn.name])
+            rows.append({
+                "program": turn.name, "budget": seconds, "seed": seed, "distance": judge.distance(found),
+                "drawn": len(found), "seconds for 1,000": 1000 * spent[turn.name] / len(found),
+                "steps": turn.steps, "used": turn.used, "parameters": turn.parameters,
+            })  # fmt: skip
+            print(json.dumps(rows[-1], ensure_ascii=False), flush=True)
+    return rows
+
+
+def middle(values: list[float]) -> str:
+    """The median, and what lies around it if there are several."""
+    spread = f" ({min(values):.3g}–{max(values):.3g})" if len(values) > 1 else ""
+    return f"{statistics.median(values):.3g}{spread}"
+
+
+def table(rows: list[dict], programs: list[str]) -> str:
+    """A table of the programs after one budget."""
+    cells = []
+    for name in programs:
+        if mine := [r for r in rows if r["program"] == name]:
+            few = min(r["drawn"] for r in mine)
+            cells.append([
+                name,
+                middle([r["distance"] for r in mine]) + (f" (of {few})" if few < DRAWN else ""),
+                middle([r["seconds for 1,000"] for r in mine]),
+                f"{statistics.median(r['steps'] for r in mine):,.0f}",
+                f"{1000 * statistics.median(r['used'] / r['steps'] for r in mine):.3g}",
+                f"{mine[0]['parameters'] / 1e6:.2f}",
+                str(len(mine)),
+            ])  # fmt: skip
+    header = ["", "Fréchet distance", "s for 1,000 images", "steps", "ms a step", "million weights", "runs"]
+    return report.table(header, cells)
+
+
+def contest(
+    doc: str,
+    title: str,
+    make: Make,
+    groups: dict[str, list[str]],
+    budgets: list[float],
+    packages: list[str],
+    programs: str,
+    goals: Callable[[list[dict]], str],
+) -> None:
+    """The command line of a contest, and its section of RESULTS.md.
+
+    groups: {what is compared: the programs}; each is a race of its own.  programs: a sentence about them.
+    goals: from all rows to what was aimed at, and what came of it.
+    """
+    every = [name for group in groups.values() for name in group]
+    parser = argparse.ArgumentParser(description=doc.partition("\n")[0])
+    parser.add_argument("--seconds", type=float, nargs="+", default=budgets)
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--only", nargs="+", choices=every, default=every, metavar="PROGRAM")
+    parser.add_argument("--quick", action="store_true", help="seconds, and write nothing")
+    args = parser.parse_args()
+    torch.set_num_threads(THREADS)
+    circumstances = report.circumstances(packages, THREADS)
+    name, seen, others = pictures()
+    judge = Judge(seen, others)
+    text = circumstances + WORDS.format(
+        name=name, others=len(others[0]), accuracy=judge.accuracy, distance=judge.of_others, limit=LIMIT,
+        programs=programs,
+    )  # fmt: skip
+    kept = Path(__file__).with_name(f"{title.lower()}.json")
+    for budget in [2.0] if args.quick else args.seconds:
+        for seed in range(args.runs):
+            for group in groups.values():
+                chosen = [name for name in group if name in args.only]
+                if not chosen:
+                    continue
+                rows = race(make, chosen, budget, seed, judge, PART if args.quick else DRAWN)
+                if args.quick:
+                    continue
+                fresh = {(r["program"], r["budget"], r["seed"]) for r in rows}
+                old = json.loads(kept.read_text()) if kept.exists() else []
+                rows += [r for r in old if (r["program"], r["budget"], r["seed"]) not in fresh]
+                with replacing(kept) as path:
+                    path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+                report.write(title, text + tables(rows, groups) + goals(rows))
+
+
+def tables(rows: list[dict], groups: dict[str, list[str]]) -> str:
+    """All tables of a section, by group and budget."""
+    text = ""
+    for what, programs in groups.items():
+        for budget in sorted({r["budget"] for r in rows if r["program"] in programs}):
+            text += f"### {what} after {budget:g} s\n\n"
+            text += table([r for r in rows if r["budget"] == budget], programs)
+    return text
