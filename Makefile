@@ -51,6 +51,7 @@ bench: .venv .venv-peers/installed .venv-graders/installed ## compare with other
 	PYTHONPATH=. .venv-peers/bin/python benchmarks/diffusion.py
 	PYTHONPATH=. .venv-peers/bin/python benchmarks/families.py
 	PYTHONPATH=. .venv-peers/bin/python benchmarks/pace.py
+	PYTHONPATH=. .venv-peers/bin/python benchmarks/gpu.py
 	PYTHONPATH=. $(BIN)/python benchmarks/growth.py
 	PYTHONPATH=. $(BIN)/python benchmarks/lessons.py
 	PYTHONPATH=. $(BIN)/python benchmarks/checks.py

@@ -59,9 +59,7 @@ def goals(rows: list[dict]) -> str:
         mine, speed = median(OURS, budget), median(OURS, budget, "seconds for 1,000")
         near = [r for r in rows if r["program"] != OURS and r["distance"] <= 1.2 * mine]
         if not near:
-            said.append(
-                f"- No program comes within 20 % of minigen's distance after {budget:g} s at any time."
-            )
+            said.append(f"- Nobody comes within 20 % of minigen's distance after {budget:g} s at any time.")
             continue
         fastest = min(near, key=lambda r: r["seconds for 1,000"])
         said.append(

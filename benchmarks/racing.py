@@ -53,13 +53,20 @@ class Turn:
         self.process = context.Process(target=_work, args=(there, make, seconds, threads, warm), daemon=True)
         self.process.start()
         there.close()
-        self.parameters = self.here.recv()
+        self.parameters = self._answer()
+
+    def _answer(self):
+        """What the process sends; a RuntimeError that names the program when it has ended instead."""
+        try:
+            return self.here.recv()
+        except EOFError:
+            raise RuntimeError(f"{self.name} has failed; what it said stands above") from None
 
     def learn(self) -> None:
         """One slice of its training."""
         time.sleep(PAUSE)
         self.here.send(("learn", min(SLICE, self.seconds - self.used)))
-        seconds, steps, self.done, self.megabytes, self.held = self.here.recv()
+        seconds, steps, self.done, self.megabytes, self.held = self._answer()
         self.slices.append((seconds, steps))
         self.done = self.done or self.used >= self.seconds
 
@@ -77,7 +84,7 @@ class Turn:
         """n images, and the seconds for them."""
         time.sleep(PAUSE)
         self.here.send(("draw", n))
-        images, seconds = self.here.recv()
+        images, seconds = self._answer()
         return torch.from_numpy(images), seconds
 
     def close(self) -> None:

@@ -1,0 +1,96 @@
+"""What benchmarks rest on: turns that are fair, and sentences that say what the figures say."""
+
+# ruff: noqa: E402
+
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))  # as when one of them is run
+
+import diffusion
+import quality
+import racing
+from racing import Learner, together
+
+
+class Sleeper(Learner):
+    """Learns by sleeping, and draws how many steps it has taken."""
+
+    def __init__(self, seconds, most=10**9, fails=False):
+        self.seconds, self.most, self.fails, self.steps, self.shares = seconds, most, fails, 0, []
+
+    def step(self, share):
+        if self.fails and self.steps == 2:
+            raise ValueError("planted")
+        if self.steps == self.most:
+            return False
+        time.sleep(self.seconds)
+        self.steps += 1
+        self.shares.append(share)
+        return True
+
+    def draw(self, n):
+        return torch.full((n, 1, 2, 2), max(self.shares))
+
+    def parameters(self):
+        return 7
+
+
+def test_all_learn_for_the_same_time_in_turn_and_those_that_are_done_wait(monkeypatch):
+    monkeypatch.setattr(racing, "SLICE", 0.1)
+    learners = {
+        "quick": partial(Sleeper, 0.01),
+        "slow": partial(Sleeper, 0.04),
+        "short": partial(Sleeper, 0.01, 5),
+    }
+    with together(learners, 0.3, threads=1) as turns:
+        quick, slow, short = turns
+        for turn in quick, slow:
+            assert turn.used >= 0.3 and len(turn.slices) >= 2
+        assert short.steps == 5 and short.done
+        assert quick.parameters == 7
+        images, seconds = quick.draw(3)
+        assert images.shape == (3, 1, 2, 2) and 0 < images.max() < 1 and seconds > 0
+
+
+def test_a_program_that_fails_is_named(capfd):
+    learners = {"fine": partial(Sleeper, 0.01), "broken": partial(Sleeper, 0.01, fails=True)}
+    with pytest.raises(RuntimeError, match="broken has failed"), together(learners, 1, threads=1):
+        pass
+    assert "planted" in capfd.readouterr().err
+
+
+def test_steps_to_get_warm_are_not_counted():
+    with together({"one": partial(Sleeper, 0.01, 5)}, 1, 1, warm=3) as turns:
+        assert turns[0].steps == 2
+
+
+def row(program, budget, distance, seconds=10.0):
+    return {
+        "program": program, "budget": budget, "distance": distance, "seconds for 1,000": seconds, "seed": 0,
+        "drawn": 1000, "steps": 100, "used": budget, "parameters": 10**6,
+    }  # fmt: skip
+
+
+def test_goals_say_who_is_better():
+    ours, other = diffusion.OURS, diffusion.PROGRAMS[1]
+    rows = [row(ours, 60, 1.0, 2.0), row(other, 180, 1.1, 12.0)]
+    said = diffusion.goals(rows)
+    assert f"After 60 s minigen's distance is 1: better than all others after 180 s ({other}: 1.1)." in said
+    assert f"is {other} after 180 s: 1,000 images take it 12 s, 6.0 times as long." in said
+    worse = diffusion.goals([row(ours, 60, 1.0, 2.0), row(other, 180, 0.9, 1.0)])
+    assert "not better than the best after 180 s" in worse and "0.5 times as long" in worse
+    assert "Nobody comes" in diffusion.goals([row(ours, 60, 1.0), row(other, 180, 1.3)])
+
+
+def test_a_table_has_medians_with_what_lies_around_them_and_says_when_fewer_were_drawn():
+    rows = [row("a", 60, d) for d in (3.0, 1.0, 2.0)] + [row("b", 60, 5.0) | {"drawn": 300}]
+    table = quality.table(rows, ["a", "b", "absent"])
+    assert "| a | 2 (1–3) | 10 (10–10) | 100 | 600 | 1.00 | 3 |" in table
+    assert "| b | 5 (of 300) |" in table and "absent" not in table
