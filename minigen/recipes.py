@@ -83,8 +83,15 @@ def swapped(model: Generative, batch: Batch) -> tuple[Tensor, Tensor]:
 
 # ---- the recipes
 
-# how a recipe is trained, each with its type
-SETTINGS = {"batch": int, "lr": float, "betas": tuple[float, ...], "decay": float, "cooldown": float}
+# how a recipe is trained, as far as that can be set, and of which type each is
+SETTINGS = {
+    "batch": int,
+    "lr": float,
+    "betas": tuple[float, ...],
+    "decay": float,
+    "cooldown": float,
+    "seed": int,
+}
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,7 @@ class Recipe:
 
     model: makes it, untrained, of a Kind and its settings.  steps: at the three budgets.  shown: what it is
     shown of images and labels.  remade: images before and after it, for a model that draws nothing of its
-    own.  batch: images in one.  lr, betas: of Adam.  decay: of the averaged weights.  cooldown: as for
+    own.  batch: images in one.  lr, betas: of Adam.  decay: of the averaged weights.  cooldown, seed: as for
     `train`.  large: settings by name, for images that are not small, if they are others.  first: the recipe
     of the model's codec, which is trained before, with the settings of_first.  data: what it learns from,
     where another data set would not do.
@@ -109,6 +116,7 @@ class Recipe:
     betas: tuple[float, float] = (0.9, 0.999)
     decay: float = 0.999
     cooldown: float = 0.0
+    seed: int = 0
     large: dict[str, Any] = field(default_factory=dict)
     first: str | None = None
     of_first: dict[str, Any] = field(default_factory=dict)
@@ -120,15 +128,14 @@ class Recipe:
         size: of the images, on which the defaults depend.
         """
         _, *of_model = inspect.signature(self.model).parameters.values()
-        of_training = {name: (getattr(self, name), kind) for name, kind in SETTINGS.items()} | {
-            "seed": (0, int)
-        }
-        parameters = of_model + [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-            for name, (default, kind) in of_training.items()
+        of_training = [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=getattr(self, name), annotation=kind
+            )
+            for name, kind in SETTINGS.items()
         ]
         other = self.large if size > SMALL else {}
-        return {p.name: p.replace(default=other.get(p.name, p.default)) for p in parameters}
+        return {p.name: p.replace(default=other.get(p.name, p.default)) for p in (*of_model, *of_training)}
 
     def defaults(self, size: int = SMALL) -> dict[str, Any]:
         """What each setting is unless it is set, for images of a size."""
