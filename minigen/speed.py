@@ -32,9 +32,16 @@ def precision(device: torch.device) -> AbstractContextManager:
     return torch.autocast(device.type, torch.bfloat16) if multiplies_halves(device) else nullcontext()
 
 
-@torch.no_grad()
-def update_average(averaged: nn.Module, model: nn.Module, decay: float) -> None:
-    """`train.update_average` in two calls for all weights, which a GPU does not wait for."""
-    get_ema_multi_avg_fn(decay)(list(averaged.parameters()), list(model.parameters()), 0)
-    if buffers := list(averaged.buffers()):
-        torch._foreach_copy_(buffers, list(model.buffers()))
+class Average:
+    """What `train.update_average` does, in two calls for all weights, which a GPU need not wait for."""
+
+    def __init__(self, averaged: nn.Module, model: nn.Module):
+        self.weights = list(averaged.parameters()), list(model.parameters())
+        self.buffers = list(averaged.buffers()), list(model.buffers())
+
+    @torch.no_grad()
+    def move(self, decay: float) -> None:
+        """Moves the averaged weights towards the model's, and copies the buffers."""
+        get_ema_multi_avg_fn(decay)(*self.weights, 0)
+        if self.buffers[0]:
+            torch._foreach_copy_(*self.buffers)

@@ -82,7 +82,7 @@ def train(
     make = optimizer or (
         lambda parameters: Adam(parameters, lr=1e-3 if lr is None else lr, fused=fast or None)
     )
-    average = speed.update_average if fast else update_average
+    average = speed.Average(averaged, model).move if fast else partial(update_average, averaged, model)
     arithmetic = partial(speed.precision, device) if fast else nullcontext
     optimizers = {player: make(list(module.parameters())) for player, module in model.players().items()}
     rates = {player: [g["lr"] for g in o.param_groups] for player, o in optimizers.items() if cooldown}
@@ -103,7 +103,7 @@ def train(
                 with processes.SharedDraws():
                     losses = move_players(step, model, optimizers, batch, arithmetic)
             # while it is young the average spans a tenth of its age, or a short run would average its start
-            average(averaged, model, min(decay, (1 + step) / (10 + step)))
+            average(min(decay, (1 + step) / (10 + step)))
             if checkpoint is not None and first and (step % every == 0 or step == steps):
                 run.save(checkpoint, step, losses)
             bar.set_postfix({name: v for name, v in losses.items() if "." not in name}, refresh=False)

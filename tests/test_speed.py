@@ -99,7 +99,7 @@ def test_the_average_in_one_call_is_that_of_the_loop():
         nn.init.normal_(parameter)
     model(torch.randn(8, 3))  # the buffers change too, one of them a whole number
     train.update_average(averaged[0], model, 0.9)
-    speed.update_average(averaged[1], model, 0.9)
+    speed.Average(averaged[1], model).move(0.9)
     for one, other in zip(*(m.state_dict().values() for m in averaged), strict=True):
         assert torch.equal(one, other)
 
@@ -107,5 +107,5 @@ def test_the_average_in_one_call_is_that_of_the_loop():
 def test_without_buffers_there_is_nothing_to_copy():
     model = nn.Linear(2, 2)
     averaged = copy.deepcopy(model)
-    speed.update_average(averaged, model, 0.5)
+    speed.Average(averaged, model).move(0.5)
     assert torch.equal(averaged.weight, model.weight)
