@@ -29,6 +29,7 @@ class Pythae(Learner):
         from pythae.models import VAE, VAEConfig
 
         self.model = VAE(VAEConfig(input_dim=(1, SIDE, SIDE), latent_dim=latent))
+        self.networks = (self.model,)
         self.optimizer = Adam(self.model.parameters(), lr=lr)
         self.images, self.batch, self.latent = (images + 1) / 2, batch, latent
 
@@ -42,9 +43,6 @@ class Pythae(Learner):
     @torch.no_grad()
     def draw(self, n: int) -> Tensor:
         return self.model.decoder(torch.randn(n, self.latent))["reconstruction"] * 2 - 1
-
-    def parameters(self) -> int:
-        return sum(p.numel() for p in self.model.parameters())
 
 
 class Tutorial(Learner):
@@ -67,14 +65,13 @@ class Tutorial(Learner):
             *shrink(width, 2 * width), nn.BatchNorm2d(2 * width), nn.LeakyReLU(0.2),
             *shrink(2 * width, 1, 1, 0), nn.Flatten(0),
         )  # fmt: skip
+        self.networks = self.generator, self.critic
         for layer in (*self.generator, *self.critic):
             if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
                 nn.init.normal_(layer.weight, 0.0, 0.02)
             if isinstance(layer, nn.BatchNorm2d):
                 nn.init.normal_(layer.weight, 1.0, 0.02)
-        self.optimizers = [
-            Adam(player.parameters(), lr=2e-4, betas=(0.5, 0.999)) for player in (self.generator, self.critic)
-        ]
+        self.optimizers = [Adam(player.parameters(), lr=2e-4, betas=(0.5, 0.999)) for player in self.networks]
         self.images, self.latent, self.batch = images, latent, batch
 
     def step(self, share: float) -> bool:
@@ -93,9 +90,6 @@ class Tutorial(Learner):
     @torch.no_grad()
     def draw(self, n: int) -> Tensor:
         return self.generator(torch.randn(n, self.latent, 1, 1))
-
-    def parameters(self) -> int:
-        return sum(p.numel() for player in (self.generator, self.critic) for p in player.parameters())
 
 
 def make(program: str, seconds: float, seed: int) -> Learner:

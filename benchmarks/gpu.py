@@ -20,7 +20,7 @@ from dataclasses import replace
 
 import report
 import torch
-from pace import noise, spread
+from pace import noise
 from torch import nn
 from torch.nn.functional import mse_loss
 from torch.optim import Adam
@@ -170,7 +170,7 @@ def section(size: tuple[int, tuple[int, ...], int], rounds: int, steps: int) -> 
     most, step = peak(8192 if WHERE.type == "cuda" else 512), work(network, batch)
     weights = [sum(p.numel() for p in n.parameters()) / 1e6 for n in (network, their_network)]
     cells = [
-        [name, f"{count:.2f}", spread(values), f"{middle['minigen'] / middle[name]:.2f}×"]
+        [name, f"{count:.2f}", report.spread(values), f"{middle['minigen'] / middle[name]:.2f}×"]
         for (name, values), count in zip(found.items(), weights, strict=True)
     ]
     ratio, (tried, wrong) = middle["minigen"] / middle["diffusers"], failing()

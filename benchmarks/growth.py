@@ -13,7 +13,7 @@ from pathlib import Path
 import report
 import torch
 from matplotlib.figure import Figure
-from pace import BATCH, FAST, THREADS, Loop, rates, spread
+from pace import BATCH, FAST, THREADS, Loop, rates
 from racing import Learner, Turn, together
 
 from minigen.core import replacing
@@ -69,7 +69,7 @@ a batch, where nothing else is said; memory is all that the process ever held.
 def measure(learners: dict[str, Callable[[], Learner]], seconds: float) -> list[Turn]:
     with together(learners, seconds, THREADS, warm=3) as turns:
         for turn in turns:
-            print(turn.name, spread(rates(turn)), f"{turn.held:.0f} MB", flush=True)
+            print(turn.name, report.spread(rates(turn)), f"{turn.held:.0f} MB", flush=True)
         return turns
 
 
@@ -101,9 +101,10 @@ def main() -> None:
     text = report.circumstances(["torch"], THREADS) + WORDS
     found = {axis: measure(learners, 1 if quick else 20) for axis, learners in AXES.items()}
     for axis, turns in found.items():
-        cells = [
-            [t.name, f"{t.parameters / 1e6:.2f}", spread(speeds(axis, t)), f"{t.held:,.0f}"] for t in turns
-        ]
+        cells = []
+        for t in turns:
+            rate = report.spread(speeds(axis, t))
+            cells.append([t.name, f"{t.parameters / 1e6:.2f}", rate, f"{t.held:,.0f}"])
         text += report.table([axis, "million weights", "images a second", "MB"], cells)
     print(text)
     if not quick:

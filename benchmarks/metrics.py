@@ -22,11 +22,11 @@ import numpy as np
 import peers
 import report
 import torch
-from racing import memory
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from minigen import metrics
+from minigen.computer import taken
 from minigen.features import InceptionFeatures
 from minigen.inception import Inception
 
@@ -285,10 +285,10 @@ def precision_recall_alone(n: int, d: int) -> None:
     """Prints the seconds and the megabytes of one call, for which it is run in a process of its own."""
     metrics.precision_recall(rows(10, d, 0), rows(10, d, 1))  # loads what torch loads when first used
     real, fake = rows(n, d, 0).float(), rows(n, d, 1).float()
-    before, start = memory("VmRSS"), time.perf_counter()
+    before, start = taken("VmRSS"), time.perf_counter()
     metrics.precision_recall(real, fake)
     seconds = time.perf_counter() - start
-    print(json.dumps([seconds, memory("VmHWM") - before]))
+    print(json.dumps([seconds, taken("VmHWM") - before]))
 
 
 def precision_recall_cost(n: int, d: int) -> str:

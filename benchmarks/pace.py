@@ -8,14 +8,11 @@ section of RESULTS.md (--quick: seconds, and writes nothing).  The environment: 
 """
 
 import argparse
-import os
 import statistics
 import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-
-os.environ["TQDM_DISABLE"] = "1"
 
 import report
 import torch
@@ -79,13 +76,14 @@ class Loop(Learner):
         if "halves" in parts:
             speed.multiplies_halves = lambda device: True
         recipe = RECIPES["ddpm"]
-        self.model = recipe.make(kind, settings)
+        model = recipe.make(kind, settings)
+        self.networks = (model,)
         if "compile" in parts:
-            self.model.network.compile()
+            model.network.compile()
         draw = draw or noise(kind, images, batch)
         fused = "Adam" in parts or None
         self.run = train.train(
-            self.model, draw, 10**9, optimizer=lambda p: Adam(p, lr=1e-3, fused=fused), progress=False,
+            model, draw, 10**9, optimizer=lambda p: Adam(p, lr=1e-3, fused=fused), progress=False,
             device="cpu", fast=True,
         )  # fmt: skip
 
@@ -95,9 +93,6 @@ class Loop(Learner):
 
     def draw(self, n: int) -> Tensor:
         raise NotImplementedError
-
-    def parameters(self) -> int:
-        return sum(p.numel() for p in self.model.parameters())
 
 
 def noise(kind: Kind, images: int, batch: int) -> Callable[[torch.Generator], train.Batch]:
@@ -136,10 +131,6 @@ def program(name: str) -> Learner:
 def rates(turn: Turn) -> list[float]:
     """Images a second in each turn."""
     return [BATCH * steps / seconds for seconds, steps in turn.slices]
-
-
-def spread(values: list[float], digits: str = ".0f") -> str:
-    return f"{statistics.median(values):{digits}} ({min(values):{digits}}–{max(values):{digits}})"
 
 
 def peak() -> float:
@@ -196,7 +187,7 @@ def where(kind: Kind, settings: dict) -> dict[str, float]:
 def race(learners: dict[str, Callable[[], Learner]], seconds: float) -> dict[str, Turn]:
     with together(learners, seconds, THREADS, warm=5) as turns:
         for turn in turns:
-            print(turn.name, spread(rates(turn)), f"{turn.megabytes:.0f} MB", flush=True)
+            print(turn.name, report.spread(rates(turn)), f"{turn.megabytes:.0f} MB", flush=True)
         return {turn.name: turn for turn in turns}
 
 
@@ -209,7 +200,7 @@ def beside_others(seconds: float) -> str:
             name,
             NETWORKS[name],
             f"{turn.parameters / 1e6:.2f}",
-            spread(rates(turn)),
+            report.spread(rates(turn)),
             f"{middle[OURS] / middle[name]:.2f}×",
             f"{turn.megabytes:.0f}",
         ]

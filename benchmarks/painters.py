@@ -1,8 +1,8 @@
 """Programs that learn to draw by diffusion: minigen's recipe, and three others as documented and as tuned.
 
 "Documented" is what a program's own guide says, but for levels that would halve images of 16 pixels too
-often.  "Tuned" is the program's network, target, chain and sampler, with the loop that
-was good for minigen: Adam with an even cooldown, averaged weights, and the widths, targets and samplers that
+often.  "Tuned" is the program's network, target, chain and sampler with the loop that was good for minigen
+(Adam in one call with an even cooldown, averaged weights), and the widths, targets, samplers and layout that
 were best of those tried in 60 seconds.
 """
 
@@ -20,6 +20,7 @@ import torch
 from denoising_diffusion_pytorch import GaussianDiffusion, Unet
 from diffusers import DDIMPipeline, DDPMScheduler, DPMSolverMultistepScheduler, UNet2DModel
 from ema_pytorch import EMA
+from pictures import SIDE
 from racing import Learner
 from smalldiffusion import (
     PredFlow,
@@ -41,12 +42,7 @@ from minigen.data.named import Kind, Supply
 from minigen.data.rows import batches
 from minigen.drawing import draw
 from minigen.recipes import RECIPES
-
-SIDE = 16
-
-
-def count(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())
+from minigen.speed import Average
 
 
 class Minigen(Learner):
@@ -58,6 +54,7 @@ class Minigen(Learner):
         recipe, data = RECIPES[recipe], Supply(kind, lambda n: batches(images, labels, n))
         settings |= {"seed": seed}
         self.model = recipe.make(kind, settings)
+        self.networks = (self.model,)
 
         def run(steps: int):
             return recipe.train(copy.deepcopy(self.model), data, steps, settings, progress=False)
@@ -78,9 +75,6 @@ class Minigen(Learner):
     def draw(self, n: int) -> Tensor:
         return draw(self.model, n, seed=int(torch.randint(2**31, ())))
 
-    def parameters(self) -> int:
-        return count(self.model)
-
 
 class Tuned(Learner):
     """The loop that was good for minigen, around another program's network and loss."""
@@ -97,7 +91,8 @@ class Tuned(Learner):
         cooldown: float = 0.4,
     ):
         self.model, self.loss, self.sampler, self.images = model.train(), loss, sampler, images
-        self.averaged = copy.deepcopy(model).eval().requires_grad_(False)
+        self.networks, self.averaged = (model,), copy.deepcopy(model).eval().requires_grad_(False)
+        self.average = Average(self.averaged, model)
         self.optimizer = Adam(model.parameters(), lr=lr, betas=(0.9, 0.99), fused=True)
         self.lr, self.batch, self.decay, self.cooldown, self.steps = lr, batch, decay, cooldown, 0
 
@@ -108,18 +103,12 @@ class Tuned(Learner):
         self.loss(self.model, self.images[torch.randint(len(self.images), (self.batch,))]).backward()
         self.optimizer.step()
         self.steps += 1
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        with torch.no_grad():
-            for average, weight in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
-                average.lerp_(weight, 1 - decay)
+        self.average.move(min(self.decay, (1 + self.steps) / (10 + self.steps)))
         return True
 
     @torch.no_grad()
     def draw(self, n: int) -> Tensor:
         return self.sampler(self.averaged, n)
-
-    def parameters(self) -> int:
-        return count(self.model)
 
 
 # ---- denoising-diffusion-pytorch
@@ -131,6 +120,7 @@ class LucidDocumented(Learner):
     def __init__(self, images: Tensor):
         network = Unet(dim=64, dim_mults=(1, 2, 4, 8), channels=1, flash_attn=True)
         self.model = GaussianDiffusion(network, image_size=SIDE, timesteps=1000, sampling_timesteps=250)
+        self.networks = (self.model,)
         self.optimizer = Adam(self.model.parameters(), lr=8e-5, betas=(0.9, 0.99))
         self.ema = EMA(self.model, beta=0.995, update_every=10)
         self.images = (images + 1) / 2
@@ -149,13 +139,8 @@ class LucidDocumented(Learner):
         self.ema.ema_model.eval()
         return self.ema.ema_model.sample(batch_size=n) * 2 - 1
 
-    def parameters(self) -> int:
-        return count(self.model)
 
-
-def lucid_tuned(
-    images: Tensor, width: int = 16, mults: tuple[int, ...] = (1, 2, 4), heads: int = 1, **options
-) -> Tuned:
+def lucid_tuned(images: Tensor, width: int = 16, mults: tuple[int, ...] = (1, 2, 4), heads: int = 1) -> Tuned:
     """A narrow network, its own target (velocity) and chain, 50 steps with some fresh noise."""
     network = Unet(
         dim=width, dim_mults=mults, channels=1, flash_attn=True, attn_heads=heads, attn_dim_head=16
@@ -163,7 +148,8 @@ def lucid_tuned(
     model = GaussianDiffusion(
         network, image_size=SIDE, sampling_timesteps=50, ddim_sampling_eta=1.0, auto_normalize=False
     )
-    return Tuned(model, lambda m, x: m(x), lambda m, n: m.sample(batch_size=n), images, **options)
+    model.to(memory_format=torch.channels_last)
+    return Tuned(model, lambda m, x: m(x), lambda m, n: m.sample(batch_size=n), images)
 
 
 # ---- diffusers
@@ -179,7 +165,7 @@ class HuggingDocumented(Learner):
             sample_size=SIDE, in_channels=1, out_channels=1, layers_per_block=2,
             block_out_channels=(128, 128, 256, 256), down_block_types=down, up_block_types=up,
         )  # fmt: skip
-        self.chain = DDPMScheduler(num_train_timesteps=1000)
+        self.networks, self.chain = (self.model,), DDPMScheduler(num_train_timesteps=1000)
         self.optimizer = AdamW(self.model.parameters(), lr=1e-4)
         self.images, self.steps = images, 0
 
@@ -203,11 +189,8 @@ class HuggingDocumented(Learner):
         self.model.train()
         return torch.from_numpy(images).permute(0, 3, 1, 2) * 2 - 1
 
-    def parameters(self) -> int:
-        return count(self.model)
 
-
-def hugging_tuned(images: Tensor, widths: tuple[int, ...] = (16, 32, 64), **options) -> Tuned:
+def hugging_tuned(images: Tensor, widths: tuple[int, ...] = (16, 32, 64)) -> Tuned:
     """A narrow network, velocity, the cosine chain, 20 steps of SDE-DPM-Solver++."""
     last = len(widths) - 1
     network = UNet2DModel(
@@ -215,7 +198,7 @@ def hugging_tuned(images: Tensor, widths: tuple[int, ...] = (16, 32, 64), **opti
         block_out_channels=widths, norm_num_groups=8,
         down_block_types=("DownBlock2D",) * last + ("AttnDownBlock2D",),
         up_block_types=("AttnUpBlock2D",) + ("UpBlock2D",) * last,
-    )  # fmt: skip
+    ).to(memory_format=torch.channels_last)  # fmt: skip
     chain = DDPMScheduler(1000, beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction")
 
     def loss(model: nn.Module, x: Tensor) -> Tensor:
@@ -231,7 +214,7 @@ def hugging_tuned(images: Tensor, widths: tuple[int, ...] = (16, 32, 64), **opti
             x = solver.step(model(x, t, return_dict=False)[0], t, x, return_dict=False)[0]
         return x
 
-    return Tuned(network, loss, sampler, images, **options)
+    return Tuned(network, loss, sampler, images)
 
 
 # ---- smalldiffusion
@@ -243,7 +226,8 @@ class SmallDocumented(Learner):
     def __init__(self, images: Tensor):
         self.chain = ScheduleLogLinear(sigma_min=0.01, sigma_max=20, N=800)
         self.model = Scaled(SmallUnet)(SIDE, 1, 1, ch=64, ch_mult=(1, 1, 2), attn_resolutions=(8,))
-        self.averaged, self.steps = copy.deepcopy(self.model), 0
+        self.networks, self.averaged = (self.model,), copy.deepcopy(self.model).requires_grad_(False)
+        self.average, self.steps = Average(self.averaged, self.model), 0
         loader = DataLoader(images, batch_size=1024, shuffle=True)
         self.loop = training_loop(loader, self.model, self.chain, epochs=10_000, lr=7e-4)
         next(self.loop)  # a step is taken when the next one is asked for
@@ -251,51 +235,28 @@ class SmallDocumented(Learner):
     def step(self, share: float) -> bool:
         next(self.loop)
         self.steps += 1
-        decay = min(0.999, (1 + self.steps) / (10 + self.steps))
-        with torch.no_grad():
-            for average, weight in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
-                average.lerp_(weight, 1 - decay)
+        self.average.move(min(0.999, (1 + self.steps) / (10 + self.steps)))
         return True
 
     def draw(self, n: int) -> Tensor:
         *_, x = samples(self.averaged, self.chain.sample_sigmas(20), gam=1.6, batchsize=n)
         return x
 
-    def parameters(self) -> int:
-        return count(self.model)
 
-
-def small_tuned(
-    images: Tensor,
-    width: int = 32,
-    mults: tuple[int, ...] = (1, 1),
-    kind: Callable = PredFlow,
-    chain=None,
-    steps: int = 20,
-    gam: float = 1.6,
-    **options,
-) -> Tuned:
+def small_tuned(images: Tensor, width: int = 32, mults: tuple[int, ...] = (1, 1)) -> Tuned:
     """One block a level, a rectified flow with times from its middle, 20 accelerated steps."""
-    chain = chain or ScheduleLogNormalFlow()
-    embed = TimestepEmbedder(4 * width)
-    network = kind(SmallUnet)(
-        SIDE,
-        1,
-        1,
-        ch=width,
-        ch_mult=mults,
-        num_res_blocks=1,
-        attn_resolutions=(),
-        dropout=0.0,
-        sig_embed=embed,
-    )
+    chain = ScheduleLogNormalFlow()
+    network = PredFlow(SmallUnet)(
+        SIDE, 1, 1, ch=width, ch_mult=mults, num_res_blocks=1, attn_resolutions=(), dropout=0.0,
+        sig_embed=TimestepEmbedder(4 * width),
+    )  # fmt: skip
 
     def loss(model: nn.Module, x: Tensor) -> Tensor:
         x, sigma, noise, _ = generate_train_sample(x, chain)
         return type(model).get_loss(model, x, sigma, noise)
 
     def sampler(model: nn.Module, n: int) -> Tensor:
-        *_, x = samples(model, chain.sample_sigmas(steps), gam=gam, batchsize=n)
+        *_, x = samples(model, chain.sample_sigmas(20), gam=1.6, batchsize=n)
         return x
 
-    return Tuned(network, loss, sampler, images, **options)
+    return Tuned(network, loss, sampler, images)

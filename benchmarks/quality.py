@@ -6,13 +6,10 @@ it, so that budgets and runs can be measured one by one.
 
 import argparse
 import json
-import os
 import statistics
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-
-os.environ["TQDM_DISABLE"] = "1"
 
 import report
 import torch
@@ -57,12 +54,6 @@ def race(make: Make, programs: list[str], seconds: float, seed: int, judge: Judg
     return rows
 
 
-def middle(values: list[float]) -> str:
-    """The median, and what lies around it if there are several."""
-    spread = f" ({min(values):.3g}–{max(values):.3g})" if len(values) > 1 else ""
-    return f"{statistics.median(values):.3g}{spread}"
-
-
 def table(rows: list[dict], programs: list[str]) -> str:
     """A table of the programs after one budget."""
     cells = []
@@ -71,8 +62,8 @@ def table(rows: list[dict], programs: list[str]) -> str:
             few = min(r["drawn"] for r in mine)
             cells.append([
                 name,
-                middle([r["distance"] for r in mine]) + (f" (of {few})" if few < DRAWN else ""),
-                middle([r["seconds for 1,000"] for r in mine]),
+                report.spread([r["distance"] for r in mine], ".3g") + (f" (of {few})" if few < DRAWN else ""),
+                report.spread([r["seconds for 1,000"] for r in mine], ".3g"),
                 f"{statistics.median(r['steps'] for r in mine):,.0f}",
                 f"{1000 * statistics.median(r['used'] / r['steps'] for r in mine):.3g}",
                 f"{mine[0]['parameters'] / 1e6:.2f}",
@@ -108,7 +99,7 @@ def contest(
     circumstances = report.circumstances(packages, THREADS)
     name, seen, others = pictures()
     judge = Judge(seen, others)
-    text = circumstances + WORDS.format(
+    words = WORDS.format(
         name=name, others=len(others[0]), accuracy=judge.accuracy, distance=judge.of_others, limit=LIMIT,
         programs=programs,
     )  # fmt: skip
@@ -122,12 +113,14 @@ def contest(
                 rows = race(make, chosen, budget, seed, judge, PART if args.quick else DRAWN)
                 if args.quick:
                     continue
+                rows = [row | {"circumstances": circumstances} for row in rows]
                 fresh = {(r["program"], r["budget"], r["seed"]) for r in rows}
-                old = json.loads(kept.read_text()) if kept.exists() else []
+                old = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else []
                 rows += [r for r in old if (r["program"], r["budget"], r["seed"]) not in fresh]
                 with replacing(kept) as path:
-                    path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-                report.write(title, text + tables(rows, groups) + goals(rows))
+                    path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+                runs = "".join(sorted({r["circumstances"] for r in rows}))
+                report.write(title, runs + words + tables(rows, groups) + goals(rows))
 
 
 def tables(rows: list[dict], groups: dict[str, list[str]]) -> str:

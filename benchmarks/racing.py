@@ -12,17 +12,24 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
-from pathlib import Path
+from unittest import mock
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from minigen.computer import taken
 
 SLICE = 10.0  # seconds of work in one turn
 PAUSE = 0.3  # between two turns: threads of the one before still spin, waiting for more of its work
 
 
 class Learner(ABC):
-    """A program that learns from images and draws new ones."""
+    """A program that learns from images and draws new ones.
+
+    networks: those whose weights it learns.
+    """
+
+    networks: tuple[nn.Module, ...] = ()
 
     @abstractmethod
     def step(self, share: float) -> bool:
@@ -34,7 +41,7 @@ class Learner(ABC):
 
     def parameters(self) -> int:
         """How many numbers it learns."""
-        raise NotImplementedError
+        return sum(p.numel() for network in self.networks for p in network.parameters())
 
 
 class Turn:
@@ -51,7 +58,8 @@ class Turn:
         self.here, there = multiprocessing.Pipe()
         context = multiprocessing.get_context("spawn")
         self.process = context.Process(target=_work, args=(there, make, seconds, threads, warm), daemon=True)
-        self.process.start()
+        with mock.patch.dict(os.environ, OMP_NUM_THREADS=str(threads), TQDM_DISABLE="1"):
+            self.process.start()
         there.close()
         self.parameters = self._answer()
 
@@ -98,7 +106,6 @@ def together(
     learners: dict[str, Callable[[], Learner]], seconds: float, threads: int, warm: int = 0
 ) -> Iterator[list[Turn]]:
     """Learners that have all learned for the same time, in turn."""
-    os.environ["OMP_NUM_THREADS"] = str(threads)  # their processes start with it
     with ExitStack() as stack:
         turns = []
         for name, make in learners.items():
@@ -114,7 +121,7 @@ def _work(there: Connection, make: Callable[[], Learner], seconds: float, thread
     """What the process of a learner does."""
     torch.set_num_threads(threads)
     learner, used = make(), 0.0
-    before = memory("VmRSS")
+    before = taken("VmRSS")
     for _ in range(warm):
         learner.step(0.0)
     there.send(learner.parameters())
@@ -133,12 +140,5 @@ def _work(there: Connection, make: Callable[[], Learner], seconds: float, thread
             goes_on = learner.step((used + now - start) / seconds)
             steps, now = steps + goes_on, time.perf_counter()
         used += now - start
-        most = memory("VmHWM")
+        most = taken("VmHWM")
         there.send((now - start, steps, not goes_on, most - before, most))
-
-
-def memory(key: str, process: int | str = "self") -> float:
-    """Of a process, in MB: VmRSS is what it holds, VmHWM the most that it ever held; nan if not said."""
-    status = Path(f"/proc/{process}/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(key)), float("nan"))

@@ -4,6 +4,7 @@ import datetime
 import os
 import platform
 import re
+import statistics
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,6 +18,12 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     """A Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines) + "\n"
+
+
+def spread(values: list[float], form: str = ".0f") -> str:
+    """The median, and the least and the most if there are several."""
+    around = f" ({min(values):{form}}–{max(values):{form}})" if len(values) > 1 else ""
+    return f"{statistics.median(values):{form}}{around}"
 
 
 def write(title: str, text: str) -> None:

@@ -1,5 +1,6 @@
-"""What of this computer we may use."""
+"""What of this computer we may use, and how much memory a process takes."""
 
+import math
 import os
 from pathlib import Path
 
@@ -17,3 +18,10 @@ def memory() -> int:
     if MEMORY_LIMIT.is_file() and (text := MEMORY_LIMIT.read_text().strip()).isdigit():
         size = min(size, int(text))
     return size
+
+
+def taken(what: str, process: int | str = "self") -> float:
+    """MB of memory that a process holds ("VmRSS"), or that it held at most ("VmHWM"); nan if not said."""
+    status = Path(f"/proc/{process}/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(what)), math.nan)

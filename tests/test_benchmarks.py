@@ -2,6 +2,7 @@
 
 # ruff: noqa: E402
 
+import os
 import sys
 import time
 from functools import partial
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))  # as when one of them is run
@@ -20,10 +22,11 @@ from racing import Learner, together
 
 
 class Sleeper(Learner):
-    """Learns by sleeping, and draws how many steps it has taken."""
+    """Learns by sleeping, and draws how much of its time was gone at its last step."""
 
     def __init__(self, seconds, most=10**9, fails=False):
         self.seconds, self.most, self.fails, self.steps, self.shares = seconds, most, fails, 0, []
+        self.networks = nn.Linear(2, 2), nn.Linear(1, 1, bias=False)
 
     def step(self, share):
         if self.fails and self.steps == 2:
@@ -38,9 +41,6 @@ class Sleeper(Learner):
     def draw(self, n):
         return torch.full((n, 1, 2, 2), max(self.shares))
 
-    def parameters(self):
-        return 7
-
 
 def test_all_learn_for_the_same_time_in_turn_and_those_that_are_done_wait(monkeypatch):
     monkeypatch.setattr(racing, "SLICE", 0.1)
@@ -49,7 +49,9 @@ def test_all_learn_for_the_same_time_in_turn_and_those_that_are_done_wait(monkey
         "slow": partial(Sleeper, 0.04),
         "short": partial(Sleeper, 0.01, 5),
     }
+    before = dict(os.environ)
     with together(learners, 0.3, threads=1) as turns:
+        assert os.environ == before  # what is meant for the programs stays with them
         quick, slow, short = turns
         for turn in quick, slow:
             assert turn.used >= 0.3 and len(turn.slices) >= 2

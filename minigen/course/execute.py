@@ -16,6 +16,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from PIL import Image
 
+from minigen import computer
 from minigen.core import replacing
 from minigen.course.build import load, save
 from minigen.course.measure import RESULTS, broken
@@ -58,7 +59,7 @@ def run_all(path: Path) -> Run:
             with client.setup_kernel():
                 for i, cell in enumerate(made.cells):
                     client.execute_cell(cell, i, execution_count=client.code_cells_executed + 1)
-                megabytes = _most_held(client.km.provisioner.pid)
+                megabytes = computer.taken("VmHWM", client.km.provisioner.pid)
         seconds = time.perf_counter() - start
         lines = [json.loads(line) for line in noted.read_text().splitlines()] if noted.exists() else []
     made.metadata = metadata  # without what the kernel adds about itself
@@ -87,14 +88,6 @@ def execute(path: Path, results: Path = RESULTS) -> dict:
         merged = dict(sorted((kept | {path.stem: entry}).items()))
         temporary.write_text(json.dumps(merged, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return entry
-
-
-def _most_held(process: int) -> float:
-    """The most memory that a process ever held, in MB; nan where the system does not say."""
-    status = Path(f"/proc/{process}/status")
-    if not status.exists():
-        return float("nan")
-    return next(int(line.split()[1]) for line in status.open() if line.startswith("VmHWM")) * 1024 / 1e6
 
 
 def _save_picture(made: NotebookNode, path: Path) -> None:
