@@ -93,7 +93,7 @@ def at(table: Tensor, t: Times, x: Tensor) -> Tensor:
     table: (T + 1,).  t: whole numbers from 0 to T, (N,), or one for all.  x: (N, ...).
     Returns (N, 1, ...) or (1, 1, ...), with as many axes as x, in x's dtype and on its device.
     """
-    return table.to(x)[t].view(-1, *[1] * (x.ndim - 1))
+    return table.to(x, non_blocking=x.is_cuda)[t].view(-1, *[1] * (x.ndim - 1))
 
 
 def forward_step(x: Tensor, noise: Tensor, beta: float | Tensor) -> Tensor:

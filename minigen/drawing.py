@@ -16,12 +16,14 @@ from minigen.data.rows import nearest
 from minigen.ddpm import DDPM, ConditionalDDPM
 from minigen.images import tile
 from minigen.latent import STEPS, Latent
+from minigen.models import SMALL
 from minigen.samplers import few_steps
 from minigen.text import TextDDPM, tokenize
 
 RUN = "run.safetensors"  # in a run's folder: all that it needs to go on, and all that drawing needs
 BATCH = 250  # pictures that are drawn at once
 GUIDANCE = 3.0  # of a model that is told what to draw in words: see lesson 63
+MORE_STEPS = 25  # of a diffusion model above SMALL pixels, where STEPS are too few: benchmarks/TRIALS.md
 SHEET = ".png"  # the ending of a sheet
 COLUMNS = 10  # pictures in a row of a sheet, at most
 SEEN = 32  # pixels that a picture on a sheet has at least, to be seen
@@ -68,11 +70,12 @@ def draw(
     """n images (n, C, H, W) in [-1, 1] of a model, on the CPU; the caller's random stream stays as it was.
 
     labels: classes to ask for, one after the other and again from the start; all of them unless given, for a
-    model that is told what to draw.  steps: of a diffusion model, STEPS unless given, at most all of its
-    chain.  guidance: w, for a diffusion model that is told what to draw, 1 for none; unless given, 1
-    for labels and GUIDANCE for words.  progress: a bar on stderr where someone looks at it.  prompts:
-    captions to ask for, one after the other and again from the start, for a model that is told words; unless
-    given, the empty one, which asks for nothing.  The same seed gives the same images on one device.
+    model that is told what to draw.  steps: of a diffusion model, at most all of its chain; unless given,
+    STEPS, or MORE_STEPS where its pictures are above SMALL pixels and no codes.  guidance: w, for a diffusion
+    model that is told what to draw, 1 for none; unless given, 1 for labels and GUIDANCE for words.  progress:
+    a bar on stderr where someone looks at it.  prompts: captions to ask for, one after the other and again
+    from the start, for a model that is told words; unless given, the empty one, which asks for nothing.
+    The same seed gives the same images on one device.
     Raises ValueError for what this model cannot be asked for.
     """
     where = next(model.parameters()).device
@@ -124,7 +127,8 @@ def _how(model: Generative, steps: int | None, guidance: float | None) -> Draw:
         return lambda n, told: model.sample(n, told, w, steps or STEPS)
     if isinstance(model, DDPM | ConditionalDDPM):
         w = 1.0 if guidance is None else guidance
-        return lambda n, labels: _diffuse(model, n, labels, steps or STEPS, w)
+        steps = steps or (STEPS if model.shape[-1] <= SMALL else MORE_STEPS)
+        return lambda n, labels: _diffuse(model, n, labels, steps, w)
     if steps is not None:
         raise ValueError(f"steps are for a diffusion model; a {_name(model)} draws in one")
     return model.sample

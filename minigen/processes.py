@@ -77,15 +77,6 @@ def average(tensors: Iterable[Tensor]) -> None:
             tensor.copy_(part.view_as(tensor) / count())
 
 
-def averaged(values: dict[str, float], where: torch.device) -> dict[str, float]:
-    """The means of numbers over all processes, which have the same names.  where: the device of this one."""
-    if count() == 1:
-        return values
-    numbers = torch.tensor(list(values.values()), dtype=torch.float64, device=where)
-    average([numbers])
-    return dict(zip(values, numbers.tolist(), strict=True))
-
-
 def agree(what: str, value: int, where: torch.device) -> None:
     """Raises a ValueError, which says what, unless all processes have the same value.  where: a device."""
     if count() > 1:

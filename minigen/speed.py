@@ -2,12 +2,16 @@
 
 Nothing here changes what is computed, only how it is rounded. What each part gives is measured by
 benchmarks/pace.py, and so is what was tried and dropped.
+
+A GPU works behind what it was told, and both go on as long as nobody asks it for a number.  A fast step does
+not: what it found is read when the next one is under way, and the GPU itself leaves out one that went wrong.
 """
 
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
@@ -45,3 +49,34 @@ class Average:
         get_ema_multi_avg_fn(decay)(*self.weights, 0)
         if self.buffers[0]:
             torch._foreach_copy_(*self.buffers)
+
+
+def send(x: Tensor, device: torch.device) -> Tensor:
+    """A tensor on the device; a GPU fetches it when it gets there, and nobody waits."""
+    return x.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else x.to(device)
+
+
+class Later:
+    """Numbers that a device may still have to compute, on their way from it; only `read` waits for them."""
+
+    def __init__(self, numbers: Tensor):
+        self.numbers = numbers.detach().to("cpu", non_blocking=numbers.is_cuda)
+        self.arrived = torch.cuda.Event() if numbers.is_cuda else None
+        if self.arrived:
+            self.arrived.record()
+
+    def read(self) -> list[float]:
+        if self.arrived:
+            self.arrived.synchronize()
+        return self.numbers.tolist()
+
+
+def may_leave_out(optimizer: Optimizer) -> bool:
+    """Whether an optimizer can decide on its device not to take a step, as Adam in one call can."""
+    return getattr(optimizer, "_step_supports_amp_scaling", False)
+
+
+def step_if_finite(optimizer: Optimizer, numbers: Tensor) -> None:
+    """A step of an optimizer that may leave it out, and does so unless all numbers are finite."""
+    optimizer.found_inf = (~numbers.isfinite()).any().float()
+    optimizer.step()

@@ -3,9 +3,9 @@
 import copy
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,23 @@ from minigen.checkpoint import Run
 from minigen.core import Generative
 
 Batch = tuple[Tensor, Tensor | None]
+Read = Callable[[], dict[str, float]]  # losses by name; FloatingPointError for what is not finite
+
+
+class Losses(Mapping[str, float]):
+    """The losses of a step by name, which are read when somebody looks at one."""
+
+    def __init__(self, read: Read):
+        self._read = cache(read)
+
+    def __getitem__(self, name: str) -> float:
+        return self._read()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
 
 
 def train(
@@ -38,7 +55,7 @@ def train(
     about: dict[str, Any] | None = None,
     progress: bool = True,
     fast: bool = False,
-) -> Iterator[tuple[int, dict[str, float], Generative]]:
+) -> Iterator[tuple[int, Mapping[str, float], Generative]]:
     """Trains a model in place, and yields (step, losses, averaged) after each step.
 
     model: is moved to the device and put in train mode.  batches: draws (x, condition or None) with the
@@ -49,7 +66,7 @@ def train(
     after every `every` steps and after the last.  about: JSON values by name, which are written there, and in
     which a run must agree with the file that it resumes from.  progress: a bar on stdout where someone looks
     at it, which is in a terminal and in Jupyter.  fast: compute in the way that is fastest on the device,
-    which rounds otherwise; see `speed`.
+    which rounds otherwise, and see a step that went wrong when the next has been taken; see `speed`.
 
     step: from 1.  losses: {"loss": the sum, and each named term}; with several players {"critic": the sum,
     "critic.penalty": each named term, …}, the latest of each.  averaged: the model with averaged weights, of
@@ -88,7 +105,7 @@ def train(
     rates = {player: [g["lr"] for g in o.param_groups] for player, o in optimizers.items() if cooldown}
     run = Run(model, averaged, optimizers, (about or {}) | {"seed": seed, "decay": decay})
 
-    done, first = 0, processes.rank() == 0
+    done, first, before = 0, processes.rank() == 0, {}
     if checkpoint is not None and Path(checkpoint).exists():
         done, losses = run.load(checkpoint)
     processes.agree("the step that a run resumes from", done, device)
@@ -101,12 +118,15 @@ def train(
             with seeded(seed, step, device) as generator:
                 batch = processes.share(to_device(batches(generator), device))
                 with processes.SharedDraws():
-                    losses = move_players(step, model, optimizers, batch, arithmetic)
+                    losses = move_players(step, model, optimizers, batch, arithmetic, late=fast)
+                    losses = losses if fast else dict(losses)
             # while it is young the average spans a tenth of its age, or a short run would average its start
             average(min(decay, (1 + step) / (10 + step)))
+            # a fast step is looked at when the next is under way, and then raises what it has to raise
+            known, before = before if fast and step < steps else losses, losses
+            bar.set_postfix({name: v for name, v in known.items() if "." not in name}, refresh=False)
             if checkpoint is not None and first and (step % every == 0 or step == steps):
-                run.save(checkpoint, step, losses)
-            bar.set_postfix({name: v for name, v in losses.items() if "." not in name}, refresh=False)
+                run.save(checkpoint, step, dict(losses))
             bar.update()
             yield step, losses, averaged
 
@@ -124,28 +144,42 @@ def move_players(
     optimizers: dict[str, Optimizer],
     batch: Batch,
     arithmetic: Callable[[], AbstractContextManager] = nullcontext,
-) -> dict[str, float]:
+    late: bool = False,
+) -> Losses:
     """One optimizer step for each loss the model yields, before it computes the next; returns them all.
 
-    arithmetic: a block in which the losses are computed, and nothing else.
+    arithmetic: a block in which the losses are computed, and nothing else.  late: as for `descend`.
     """
-    losses, turns = {}, iter(model.losses(batch))
+    moved, turns = [], iter(model.losses(batch))
     while True:
         with arithmetic():
             turn = next(turns, None)
         if turn is None:
-            return losses
+            break
         player, loss = turn
         if player not in optimizers:
             raise ValueError(f"losses() yielded {player!r}, but players() has only {', '.join(optimizers)}")
-        values = descend(f"step {step}: the loss of {player!r}", loss, optimizers[player])
-        if len(optimizers) > 1:  # say whose: "loss" becomes "critic", and "penalty" "critic.penalty"
-            values = {player if name == "loss" else f"{player}.{name}": v for name, v in values.items()}
-        losses |= values
+        what = f"step {step}: the loss of {player!r}"
+        moved.append((player, descend(what, loss, optimizers[player], late)))
+
+    def read() -> dict[str, float]:
+        losses = {}
+        for player, values in moved:
+            for name, value in values().items():
+                if len(optimizers) > 1:  # say whose: "loss" becomes "critic", and "penalty" "critic.penalty"
+                    name = player if name == "loss" else f"{player}.{name}"
+                losses[name] = value
+        return losses
+
+    return Losses(read)
 
 
-def descend(what: str, loss: Tensor | dict[str, Tensor], optimizer: Optimizer) -> dict[str, float]:
-    """One optimizer step down a loss, which errors call `what`; returns {"loss": sum, each named term}."""
+def descend(what: str, loss: Tensor | dict[str, Tensor], optimizer: Optimizer, late: bool = False) -> Read:
+    """One optimizer step down a loss, which errors call `what`; returns how {"loss": sum, each term} is read.
+
+    A step is not taken if the loss or its gradient is not finite.  late: nobody waits to see that; who reads
+    the loss does.
+    """
     terms = loss if isinstance(loss, dict) else {"loss": loss}
     for name, term in terms.items():
         if not isinstance(term, Tensor) or term.ndim > 0:
@@ -163,15 +197,29 @@ def descend(what: str, loss: Tensor | dict[str, Tensor], optimizer: Optimizer) -
     if not gradients:
         raise ValueError(f"{what} does not depend on this player's parameters: is something detached?")
 
-    processes.average(gradients)
-    values = {"loss": total.item()} | {name: term.item() for name, term in terms.items()}
-    values = processes.averaged(values, total.device)
-    if bad := [f"{name} = {value}" for name, value in values.items() if not math.isfinite(value)]:
-        raise FloatingPointError(f"{what} is not finite ({', '.join(bad)}); its step was not taken")
-    if not torch.stack([g.sum(dtype=torch.float32) for g in gradients]).sum().isfinite():
-        raise FloatingPointError(f"{what} is finite ({values}), its gradient is not; its step was not taken")
-    optimizer.step()
-    return values
+    losses = torch.stack([total, *terms.values()]).detach()
+    processes.average([losses, *gradients])
+    slope = torch.stack([g.sum(dtype=torch.float32) for g in gradients]).sum()
+    numbers = torch.cat([losses, slope[None]])
+    found = speed.Later(numbers)
+
+    def read() -> dict[str, float]:
+        *values, slope = found.read()
+        values = dict(zip(("loss", *terms), values, strict=True))
+        if bad := [f"{name} = {value}" for name, value in values.items() if not math.isfinite(value)]:
+            raise FloatingPointError(f"{what} is not finite ({', '.join(bad)}); its step was not taken")
+        if not math.isfinite(slope):
+            raise FloatingPointError(
+                f"{what} is finite ({values}), its gradient is not; its step was not taken"
+            )
+        return values
+
+    if late and speed.may_leave_out(optimizer):
+        speed.step_if_finite(optimizer, numbers)
+    else:
+        read()
+        optimizer.step()
+    return read
 
 
 @torch.no_grad()
@@ -198,8 +246,8 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     """The batch on the device; a ValueError when it is not (x, condition or None)."""
     if not isinstance(batch, tuple | list) or len(batch) != 2:
         raise ValueError(f"batches should return (x, condition or None); got {type(batch).__name__}")
-    x, condition = batch
-    return x.to(device), condition if condition is None else condition.to(device)
+    x, condition = (part if part is None else speed.send(part, device) for part in batch)
+    return x, condition
 
 
 def progress_bar(wanted: bool, done: int, steps: int) -> tqdm:

@@ -49,4 +49,4 @@ if __name__ == "__main__":
         first = processes.rank() == 0
     found["threads"] = threads()
     if first:
-        Path(sys.argv[1]).write_text(json.dumps(found))
+        Path(sys.argv[1]).write_text(json.dumps(found, default=dict))

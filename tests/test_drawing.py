@@ -75,6 +75,10 @@ def test_a_diffusion_model_draws_in_as_many_steps_as_asked_for():
     drawing.draw(model, 2)
     drawing.draw(model, 2, steps=7)
     assert len(calls) == drawing.STEPS + 7
+    model.shape = 1, 16, 16
+    drawing.draw(model, 2)
+    assert len(calls) == drawing.STEPS + 7 + drawing.MORE_STEPS
+    model.shape = 1, 8, 8
     torch.manual_seed(3)
     noise = torch.randn(2, 1, 8, 8)
     expected = few_steps(

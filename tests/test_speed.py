@@ -1,10 +1,12 @@
 """What makes a step fast: the same training up to rounding, bfloat16 only where there are units for it."""
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from minigen import speed, train
 from minigen.data.named import supply
@@ -64,6 +66,48 @@ def test_plain_training_is_left_as_it_is(monkeypatch):
     )
     learned("autoencoder", False, steps=1)
     assert kinds == {(torch.float32, True)}
+
+
+class Sent(TorchDispatchMode):
+    """Notes the shapes of what is copied from one device to another."""
+
+    def __init__(self):
+        super().__init__()
+        self.shapes = set()
+
+    def __torch_dispatch__(self, call, types, args=(), kwargs=None):
+        out = call(*args, **kwargs or {})
+        for x in args:
+            if isinstance(x, torch.Tensor) and isinstance(out, torch.Tensor) and x.device != out.device:
+                self.shapes.add(tuple(x.shape))
+        return out
+
+
+@pytest.mark.parametrize("name", ["ddpm", "conditional_ddpm", "latent_ddpm", "text_to_image"])
+def test_a_step_of_a_diffusion_model_never_waits_for_its_device(name):
+    # the device "meta" computes nothing, so it is an error to ask it for a number, as a wait would do
+    data = supply("scenes" if name == "text_to_image" else "shapes:16")
+    model = RECIPES[name].make(data.kind, {}).to("meta")
+    batch = [None if part is None else part.to("meta") for part in data.batches(8)(torch.Generator())]
+    with Sent() as sent:
+        ((_, loss),) = model.losses(batch)
+        loss.backward()
+    assert sent.shapes == {(1001,)}  # the tables of the chain, which `at` sends without a wait
+
+
+def test_to_decide_whether_a_step_is_taken_does_not_wait_either():
+    optimizer = SimpleNamespace(step=lambda: None)
+    speed.step_if_finite(optimizer, torch.ones(3, device="meta"))
+    assert optimizer.found_inf.device.type == "meta"
+    with pytest.raises(RuntimeError, match="meta"):  # a wait would be seen
+        optimizer.found_inf.item()
+
+
+def test_only_adam_in_one_call_can_leave_a_step_out():
+    weights = [torch.ones(2, requires_grad=True)]
+    assert speed.may_leave_out(torch.optim.Adam(weights, fused=True))
+    assert not speed.may_leave_out(torch.optim.Adam(weights))
+    assert not speed.may_leave_out(torch.optim.SGD(weights))
 
 
 def test_convolutions_are_laid_out_channels_last():

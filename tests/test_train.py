@@ -566,6 +566,54 @@ def test_a_gradient_that_is_not_finite_stops_before_the_step():
     assert model.w.item() == 0.75  # the step of player one
 
 
+def breaks(step, **losses):
+    """A model with two weights whose loss is one of these at a step, and else something to learn from."""
+    seen = []
+
+    def loss(w):
+        seen.append(w)
+        return losses["wrong"](w) if len(seen) == step else w * w
+
+    return Given(("model", loss), weight=2.0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "match"),
+    [
+        (lambda w: w * math.nan, r"step 3: the loss of 'model' is not finite \(loss = nan\)"),
+        (lambda w: (w * 0).sqrt(), "step 3: the loss of 'model' is finite .* its gradient is not"),
+    ],
+)
+def test_a_fast_step_that_went_wrong_is_left_out_and_told_when_the_next_was_taken(wrong, match, tmp_path):
+    model, path, found = breaks(3, wrong=wrong), tmp_path / "run.safetensors", []
+    with pytest.raises(FloatingPointError, match=match):
+        for _, losses, _ in train(model, same_batch, 9, fast=True, progress=False, checkpoint=path, every=2):
+            found.append((model.w.item(), losses))
+    (_, _), (second, _), (third, unread) = found  # the fourth step has been taken, and is not given out
+    assert second == third
+    with pytest.raises(FloatingPointError, match=match):
+        unread["loss"]
+    assert checkpoints.read(path)[0]["step"] == 2  # not of the fourth
+    model = breaks(3, wrong=wrong)
+    with pytest.raises(FloatingPointError, match=match):  # the last step is not let go
+        run(model, steps=3, fast=True)
+
+
+def test_fast_losses_are_those_of_their_own_step():
+    plain, fast = (
+        [losses["loss"] for _, losses, _ in train(breaks(0), same_batch, 4, progress=False, fast=fast)]
+        for fast in (False, True)
+    )
+    assert plain == pytest.approx(fast) and len(set(plain)) == 4
+
+
+def test_an_optimizer_that_cannot_leave_out_a_step_is_not_let_go_on():
+    model = breaks(3, wrong=lambda w: w * math.nan)
+    with pytest.raises(FloatingPointError, match="step 3"):
+        run(model, steps=9, optimizer=sgd(0.125), fast=True)
+    assert model.w.item() == 2 * 0.75**2
+
+
 @pytest.mark.parametrize(
     ("loss", "match"),
     [
