@@ -2,7 +2,7 @@
 
     PYTHONPATH=. .venv-peers/bin/python benchmarks/diffusion.py [--seconds 60 180 600] [--runs 1] [--only …]
 
-See quality.py.  --quick: seconds, and writes nothing.  The environment: peers.txt.
+See quality.py.  --quick: as little as can be, and writes nothing.  The environment: peers.txt.
 """
 
 import statistics

@@ -44,9 +44,11 @@ from minigen.drawing import draw
 from minigen.recipes import RECIPES
 from minigen.speed import Average
 
+PILOT = 60  # steps from which minigen takes its pace, after as many to get warm
+
 
 class Minigen(Learner):
-    """A recipe of the course, with as many steps as fit into the time by the pace of its first ones."""
+    """A recipe of the course, with as many steps as fit into the time by the pace of a pilot."""
 
     def __init__(self, recipe: str, images: Tensor, seconds: float, seed: int = 0, **settings):
         kind = Kind("mnist", images.shape[1], SIDE, SIDE, 10, images.mean(0))
@@ -59,12 +61,8 @@ class Minigen(Learner):
         def run(steps: int):
             return recipe.train(copy.deepcopy(self.model), data, steps, settings, progress=False)
 
-        pilot = run(30)
-        next(pilot)
-        start = time.perf_counter()
-        pace = sum(1 for _ in pilot)
-        pace /= time.perf_counter() - start
-        self.run = run(max(1, int(0.97 * pace * seconds)))
+        first, *_, last = [time.perf_counter() for _ in run(2 * PILOT)][PILOT - 1 :]
+        self.run = run(max(1, int(0.97 * seconds * PILOT / (last - first))))
 
     def step(self, share: float) -> bool:
         found = next(self.run, None)

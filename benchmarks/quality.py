@@ -24,8 +24,8 @@ Make = Callable[[str, float, int], Learner]  # of a program, the seconds that it
 WORDS = """Trained on {name}; Fréchet distance to all of them in the features of one classifier (accuracy
 on {others:,} others {accuracy:.3f}), where 1,000 of those others stand at {distance:.2f}. {programs}
 All programs of a run take turns of some seconds, also when they draw; one that needs more than {limit:g} s
-for its images gives fewer, which adds to its distance. minigen takes as many steps as fit by the pace of its
-first 30. Medians of the runs (least–most).
+for its images gives fewer, which adds to its distance. minigen takes as many steps as fit by the pace of
+some that it takes before, which are not counted and forgotten. Medians of the runs (least–most).
 
 """
 
@@ -36,10 +36,10 @@ def race(make: Make, programs: list[str], seconds: float, seed: int, judge: Judg
     with together(learners, seconds, THREADS) as turns:
         images: dict[str, list[Tensor]] = {turn.name: [] for turn in turns}
         spent = dict.fromkeys(images, 0.0)
-        for _ in range(drawn // PART):
+        for done in range(0, drawn, PART):
             for turn in turns:
                 if spent[turn.name] < LIMIT:
-                    part, time = turn.draw(PART)
+                    part, time = turn.draw(min(PART, drawn - done))
                     images[turn.name].append(part)
                     spent[turn.name] += time
         rows = []
@@ -93,7 +93,7 @@ def contest(
     parser.add_argument("--seconds", type=float, nargs="+", default=budgets)
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--only", nargs="+", choices=every, default=every, metavar="PROGRAM")
-    parser.add_argument("--quick", action="store_true", help="seconds, and write nothing")
+    parser.add_argument("--quick", action="store_true", help="as little as can be, and write nothing")
     args = parser.parse_args()
     torch.set_num_threads(THREADS)
     circumstances = report.circumstances(packages, THREADS)
@@ -110,7 +110,7 @@ def contest(
                 chosen = [name for name in group if name in args.only]
                 if not chosen:
                     continue
-                rows = race(make, chosen, budget, seed, judge, PART if args.quick else DRAWN)
+                rows = race(make, chosen, budget, seed, judge, 10 if args.quick else DRAWN)
                 if args.quick:
                     continue
                 rows = [row | {"circumstances": circumstances} for row in rows]

@@ -11,7 +11,7 @@ its default arguments are the group of that moment, whose threads then live on a
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -87,15 +87,20 @@ def agree(what: str, value: int, where: torch.device) -> None:
             raise ValueError(f"{what} should be the same for all processes; they have {values.tolist()}")
 
 
+def shared_draws() -> AbstractContextManager:
+    """A block with SharedDraws; with one process it is nothing special, and costs nothing."""
+    return SharedDraws() if count() > 1 else nullcontext()
+
+
 class SharedDraws(TorchFunctionMode):
     """A block in which random tensors are the rows, of those for the whole batch, that are this process's.
 
-    For `rand`, `randn`, `randint` and `rand_like`, `randn_like`, with as many rows as this process has; with
-    one process the block is nothing special.  Nothing else that is random is shared, dropout for one.
+    For `rand`, `randn`, `randint` and `rand_like`, `randn_like`, with as many rows as this process has.
+    Nothing else that is random is shared, dropout for one.
     """
 
     def __torch_function__(self, draw: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        if count() == 1 or draw not in LIKE | SIZED:
+        if draw not in LIKE | SIZED:
             return draw(*args, **kwargs or {})
         args, kwargs = more_rows(draw in LIKE, args, kwargs or {})
         return draw(*args, **kwargs)[rank() :: count()].contiguous()

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -159,7 +159,7 @@ class Report:
         self.resumed = (out / RUN).exists()  # then what comes first is the step that was found
         self.saved, self.timed, self.since = 0, 0, time.perf_counter()
 
-    def after(self, step: int, losses: dict[str, float], averaged: Generative) -> None:
+    def after(self, step: int, losses: Mapping[str, float], averaged: Generative) -> None:
         """To be called after each step."""
         if self.quiet:
             return

@@ -53,7 +53,9 @@ class Average:
 
 def send(x: Tensor, device: torch.device) -> Tensor:
     """A tensor on the device; a GPU fetches it when it gets there, and nobody waits."""
-    return x.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else x.to(device)
+    if device.type != "cuda" or x.is_cuda:
+        return x.to(device)
+    return x.pin_memory().to(device, non_blocking=True)
 
 
 class Later:

@@ -117,7 +117,7 @@ def train(
                 set_rates(optimizers, rates, min(1.0, (steps + 1 - step) / (cooldown * steps)))
             with seeded(seed, step, device) as generator:
                 batch = processes.share(to_device(batches(generator), device))
-                with processes.SharedDraws():
+                with processes.shared_draws():
                     losses = move_players(step, model, optimizers, batch, arithmetic, late=fast)
                     losses = losses if fast else dict(losses)
             # while it is young the average spans a tenth of its age, or a short run would average its start
@@ -209,9 +209,8 @@ def descend(what: str, loss: Tensor | dict[str, Tensor], optimizer: Optimizer, l
         if bad := [f"{name} = {value}" for name, value in values.items() if not math.isfinite(value)]:
             raise FloatingPointError(f"{what} is not finite ({', '.join(bad)}); its step was not taken")
         if not math.isfinite(slope):
-            raise FloatingPointError(
-                f"{what} is finite ({values}), its gradient is not; its step was not taken"
-            )
+            said = f"{what} is finite ({values}), its gradient is not; its step was not taken"
+            raise FloatingPointError(said)
         return values
 
     if late and speed.may_leave_out(optimizer):
