@@ -49,7 +49,8 @@ bench: .venv .venv-peers/installed .venv-graders/installed ## compare with other
 	PYTHONPATH=. .venv-peers/bin/python benchmarks/metrics.py
 	PYTHONPATH=. .venv-peers/bin/python benchmarks/samplers.py
 	PYTHONPATH=. .venv-peers/bin/python benchmarks/diffusion.py
-	PYTHONPATH=. .venv-peers/bin/python benchmarks/families.py
+	PYTHONPATH=. .venv-peers/bin/python benchmarks/diffusion.py --seconds 60 180 --seeds 1 2
+	PYTHONPATH=. .venv-peers/bin/python benchmarks/families.py --seeds 0 1 2
 	PYTHONPATH=. .venv-peers/bin/python benchmarks/pace.py
 	PYTHONPATH=. .venv-peers/bin/python benchmarks/gpu.py
 	PYTHONPATH=. $(BIN)/python benchmarks/growth.py

@@ -1,8 +1,9 @@
 """Time to quality: minigen's diffusion recipe beside three other programs, after the same time of training.
 
-    PYTHONPATH=. .venv-peers/bin/python benchmarks/diffusion.py [--seconds 60 180 600] [--runs 1] [--only …]
+    PYTHONPATH=. .venv-peers/bin/python benchmarks/diffusion.py [--seconds 60 180 600] [--seeds 0 1] [--quick]
 
-See quality.py.  --quick: as little as can be, and writes nothing.  The environment: peers.txt.
+See quality.py.  The documented ones have one run.  --quick: as little as can be, and writes nothing.
+--only PROGRAM …: some of them.  The environment: peers.txt.
 """
 
 import statistics
@@ -16,7 +17,8 @@ from racing import Learner
 PACKAGES = ["torch", "denoising-diffusion-pytorch", "diffusers", "smalldiffusion"]
 OURS = "minigen `ddpm`"
 PEERS = "denoising-diffusion-pytorch", "diffusers", "smalldiffusion"
-PROGRAMS = [OURS, *(f"{peer}, {kind}" for kind in ("tuned", "documented") for peer in PEERS)]
+TUNED, DOCUMENTED = ([f"{peer}, {kind}" for peer in PEERS] for kind in ("tuned", "documented"))
+PROGRAMS = [OURS, *TUNED, *DOCUMENTED]
 SAID = '"Documented" and "tuned" are what `painters.py` says.'
 
 
@@ -72,4 +74,5 @@ def goals(rows: list[dict]) -> str:
 
 
 if __name__ == "__main__":
-    contest(__doc__, "Diffusion", make, {"Diffusion": PROGRAMS}, [60.0, 180.0, 600.0], PACKAGES, SAID, goals)
+    budgets, groups = [60.0, 180.0, 600.0], {"Diffusion": PROGRAMS}
+    contest(__doc__, "Diffusion", make, groups, budgets, PACKAGES, SAID, goals, once=tuple(DOCUMENTED))

@@ -1,6 +1,6 @@
 """Time to quality for the other families: minigen's VAE beside pythae's, its GANs beside PyTorch's tutorial.
 
-    PYTHONPATH=. .venv-peers/bin/python benchmarks/families.py [--seconds 60] [--runs 3] [--only …]
+    PYTHONPATH=. .venv-peers/bin/python benchmarks/families.py [--seconds 60] [--seeds 0 1 2] [--only …]
 
 See quality.py.  --quick: as little as can be, and writes nothing.  The environment: peers.txt.
 """

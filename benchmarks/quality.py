@@ -82,16 +82,18 @@ def contest(
     packages: list[str],
     programs: str,
     goals: Callable[[list[dict]], str],
+    once: tuple[str, ...] = (),
 ) -> None:
     """The command line of a contest, and its section of RESULTS.md.
 
     groups: {what is compared: the programs}; each is a race of its own.  programs: a sentence about them.
-    goals: from all rows to what was aimed at, and what came of it.
+    goals: from all rows to what was aimed at, and what came of it.  once: programs that are slow and far
+    behind, and have a run with seed 0 only.
     """
     every = [name for group in groups.values() for name in group]
     parser = argparse.ArgumentParser(description=doc.partition("\n")[0])
     parser.add_argument("--seconds", type=float, nargs="+", default=budgets)
-    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="a run for each")
     parser.add_argument("--only", nargs="+", choices=every, default=every, metavar="PROGRAM")
     parser.add_argument("--quick", action="store_true", help="as little as can be, and write nothing")
     args = parser.parse_args()
@@ -105,9 +107,9 @@ def contest(
     )  # fmt: skip
     kept = Path(__file__).with_name(f"{title.lower()}.json")
     for budget in [2.0] if args.quick else args.seconds:
-        for seed in range(args.runs):
+        for seed in args.seeds:
             for group in groups.values():
-                chosen = [name for name in group if name in args.only]
+                chosen = [n for n in group if n in args.only and (seed == 0 or n not in once)]
                 if not chosen:
                     continue
                 rows = race(make, chosen, budget, seed, judge, 10 if args.quick else DRAWN)
