@@ -22,14 +22,14 @@ PROGRAMS = [OURS, *TUNED, *DOCUMENTED]
 SAID = '"Documented" and "tuned" are what `painters.py` says.'
 
 
-def make(program: str, seconds: float, seed: int) -> Learner:
+def make(program: str, seed: int) -> Learner:
     """A program, ready to learn; called in a process of its own."""
     import painters
 
     torch.manual_seed(seed)
     images = pictures()[1][0]
     makers = {
-        OURS: partial(painters.Minigen, "ddpm", seconds=seconds, seed=seed),
+        OURS: partial(painters.Minigen, "ddpm", seed=seed),
         "denoising-diffusion-pytorch, documented": painters.LucidDocumented,
         "denoising-diffusion-pytorch, tuned": painters.lucid_tuned,
         "diffusers, documented": painters.HuggingDocumented,

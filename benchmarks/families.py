@@ -92,16 +92,16 @@ class Tutorial(Learner):
         return self.generator(torch.randn(n, self.latent, 1, 1))
 
 
-def make(program: str, seconds: float, seed: int) -> Learner:
+def make(program: str, seed: int) -> Learner:
     """A program, ready to learn; called in a process of its own."""
     import painters
 
     torch.manual_seed(seed)
     images = pictures()[1][0]
     makers = {
-        "minigen `vae`": partial(painters.Minigen, "vae", seconds=seconds, seed=seed),
-        "minigen `gan`": partial(painters.Minigen, "gan", seconds=seconds, seed=seed),
-        "minigen `wgan_gp`": partial(painters.Minigen, "wgan_gp", seconds=seconds, seed=seed),
+        "minigen `vae`": partial(painters.Minigen, "vae", seed=seed),
+        "minigen `gan`": partial(painters.Minigen, "gan", seed=seed),
+        "minigen `wgan_gp`": partial(painters.Minigen, "wgan_gp", seed=seed),
         "pythae's VAE, documented": partial(Pythae, latent=16, batch=64, lr=1e-3),
         "pythae's VAE, tuned": partial(Pythae, latent=8, batch=128, lr=1e-3),
         "DCGAN of PyTorch's tutorial": Tutorial,

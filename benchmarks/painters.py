@@ -9,7 +9,6 @@ were best of those tried in 60 seconds.
 import copy
 import math
 import os
-import time
 from collections.abc import Callable
 
 os.environ["USE_TF"] = os.environ["USE_FLAX"] = "0"
@@ -35,40 +34,45 @@ from smalldiffusion import Unet as SmallUnet
 from smalldiffusion.model import TimestepEmbedder
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
-from torch.optim import Adam, AdamW
+from torch.optim import Adam, AdamW, Optimizer
 from torch.utils.data import DataLoader
 
-from minigen.data.named import Kind, Supply
+from minigen.data.named import Kind
 from minigen.data.rows import batches
 from minigen.drawing import draw
 from minigen.recipes import RECIPES
 from minigen.speed import Average
+from minigen.train import train
 
-PILOT = 60  # steps from which minigen takes its pace, after as many to get warm
+
+def cool(optimizers: list[Optimizer], lr: float, cooldown: float, share: float) -> None:
+    """Sets the learning rates: lr, which falls to 0 along a line over the last part of the time."""
+    for group in (group for optimizer in optimizers for group in optimizer.param_groups):
+        group["lr"] = lr * (min(1.0, (1 - share) / cooldown) if cooldown else 1.0)
 
 
 class Minigen(Learner):
-    """A recipe of the course, with as many steps as fit into the time by the pace of a pilot."""
+    """minigen's `train` with the settings of a recipe, whose cooldown goes by time and not by steps."""
 
-    def __init__(self, recipe: str, images: Tensor, seconds: float, seed: int = 0, **settings):
+    def __init__(self, recipe: str, images: Tensor, seed: int = 0):
         kind = Kind("mnist", images.shape[1], SIDE, SIDE, 10, images.mean(0))
-        labels = torch.zeros(len(images), dtype=torch.long)
-        recipe, data = RECIPES[recipe], Supply(kind, lambda n: batches(images, labels, n))
-        settings |= {"seed": seed}
-        self.model = recipe.make(kind, settings)
-        self.networks = (self.model,)
+        self.chosen = chosen = RECIPES[recipe].defaults(SIDE) | {"seed": seed}
+        self.model, self.optimizers = RECIPES[recipe].make(kind, chosen), []
+        self.networks, labels = (self.model,), torch.zeros(len(images), dtype=torch.long)
+        self.run = train(
+            self.model, batches(images, labels, chosen["batch"]), 10**9, optimizer=self.adam,
+            decay=chosen["decay"], seed=seed, fast=True, progress=False, device="cpu",
+        )  # fmt: skip
 
-        def run(steps: int):
-            return recipe.train(copy.deepcopy(self.model), data, steps, settings, progress=False)
-
-        first, *_, last = [time.perf_counter() for _ in run(2 * PILOT)][PILOT - 1 :]
-        self.run = run(max(1, int(0.97 * seconds * PILOT / (last - first))))
+    def adam(self, parameters: list[nn.Parameter]) -> Adam:
+        lr, betas = self.chosen["lr"], tuple(self.chosen["betas"])
+        self.optimizers.append(Adam(parameters, lr=lr, betas=betas, fused=True))
+        return self.optimizers[-1]
 
     def step(self, share: float) -> bool:
-        found = next(self.run, None)
-        if found is not None:
-            self.model = found[2]
-        return found is not None
+        cool(self.optimizers, self.chosen["lr"], self.chosen["cooldown"], share)
+        _, _, self.model = next(self.run)
+        return True
 
     def draw(self, n: int) -> Tensor:
         return draw(self.model, n, seed=int(torch.randint(2**31, ())))
@@ -95,8 +99,7 @@ class Tuned(Learner):
         self.lr, self.batch, self.decay, self.cooldown, self.steps = lr, batch, decay, cooldown, 0
 
     def step(self, share: float) -> bool:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.lr * min(1.0, (1 - share) / self.cooldown)
+        cool([self.optimizer], self.lr, self.cooldown, share)
         self.optimizer.zero_grad()
         self.loss(self.model, self.images[torch.randint(len(self.images), (self.batch,))]).backward()
         self.optimizer.step()

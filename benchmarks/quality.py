@@ -20,19 +20,18 @@ from torch import Tensor
 from minigen.core import replacing
 
 THREADS, DRAWN, PART, LIMIT = 2, 1000, 100, 150.0  # images drawn, in parts, for at most so many seconds
-Make = Callable[[str, float, int], Learner]  # of a program, the seconds that it has, and a seed
+Make = Callable[[str, int], Learner]  # of a program, and a seed
 WORDS = """Trained on {name}; Fréchet distance to all of them in the features of one classifier (accuracy
 on {others:,} others {accuracy:.3f}), where 1,000 of those others stand at {distance:.2f}. {programs}
 All programs of a run take turns of some seconds, also when they draw; one that needs more than {limit:g} s
-for its images gives fewer, which adds to its distance. minigen takes as many steps as fit by the pace of
-some that it takes before, which are not counted and forgotten. Medians of the runs (least–most).
+for its images gives fewer, which adds to its distance. Medians of the runs (least–most).
 
 """
 
 
 def race(make: Make, programs: list[str], seconds: float, seed: int, judge: Judge, drawn: int) -> list[dict]:
     """All programs learn for the same time; a row of figures for each."""
-    learners = {name: partial(make, name, seconds, seed) for name in programs}
+    learners = {name: partial(make, name, seed) for name in programs}
     with together(learners, seconds, THREADS) as turns:
         images: dict[str, list[Tensor]] = {turn.name: [] for turn in turns}
         spent = dict.fromkeys(images, 0.0)
