@@ -58,9 +58,9 @@ class Minigen(Learner):
         kind = Kind("mnist", images.shape[1], SIDE, SIDE, 10, images.mean(0))
         self.chosen = chosen = RECIPES[recipe].defaults(SIDE) | {"seed": seed}
         self.model, self.optimizers = RECIPES[recipe].make(kind, chosen), []
-        self.networks, labels = (self.model,), torch.zeros(len(images), dtype=torch.long)
+        self.networks = (self.model,)
         self.run = train(
-            self.model, batches(images, labels, chosen["batch"]), 10**9, optimizer=self.adam,
+            self.model, batches(images, size=chosen["batch"]), 10**9, optimizer=self.adam,
             decay=chosen["decay"], seed=seed, fast=True, progress=False, device="cpu",
         )  # fmt: skip
 
