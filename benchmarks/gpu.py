@@ -69,7 +69,7 @@ def ours(width: int, multiples: tuple[int, ...], batch: int) -> tuple[Iterator, 
 
 def theirs(width: int, multiples: tuple[int, ...], batch: int) -> tuple[Iterator, nn.Module]:
     """The loop of diffusers' tutorial in bfloat16, around its U-Net of the same widths, one block a level."""
-    import peers  # noqa: F401  (it makes torchvision importable)
+    import peers  # noqa: F401  (first: it makes diffusers importable)
     from diffusers import DDPMScheduler, UNet2DModel
     from diffusers.training_utils import EMAModel
 

@@ -8,13 +8,9 @@ were best of those tried in 60 seconds.
 
 import copy
 import math
-import os
 from collections.abc import Callable
 
-os.environ["USE_TF"] = os.environ["USE_FLAX"] = "0"
-os.environ["HF_HUB_OFFLINE"] = "1"
-
-import peers  # noqa: F401  (first: it makes torchvision importable)
+import peers  # noqa: F401  (first: it makes the others importable)
 import torch
 from denoising_diffusion_pytorch import GaussianDiffusion, Unet
 from diffusers import DDIMPipeline, DDPMScheduler, DPMSolverMultistepScheduler, UNet2DModel

@@ -1,8 +1,12 @@
-"""The programs that minigen's metrics are compared with, and how to use them on features and own weights."""
+"""What other programs need before they are imported, and how to use their metrics on features and weights."""
 
 # ruff: noqa: E402
 
+import os
 import warnings
+
+os.environ["USE_TF"] = os.environ["USE_FLAX"] = "0"  # for diffusers: torch alone, and nothing from its hub
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 import torch
 from torch import Tensor, nn

@@ -8,14 +8,11 @@ nothing).  The environment: peers.txt.  diffusers counts the steps of the chain 
 
 import argparse
 import itertools
-import os
 import sys
 from itertools import pairwise
 from unittest import mock
 
-os.environ["USE_TF"] = os.environ["USE_FLAX"] = "0"
-os.environ["HF_HUB_OFFLINE"] = "1"
-
+import peers  # noqa: F401  (first: it makes diffusers importable)
 import report
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
