@@ -16,6 +16,7 @@ from functools import partial
 
 import report
 import torch
+from diffusion import PACKAGES
 from pictures import SIDE
 from racing import Learner, Turn, together
 from torch import Tensor, nn
@@ -27,7 +28,6 @@ from minigen import speed, train
 from minigen.data.named import Kind
 from minigen.recipes import RECIPES
 
-PACKAGES = ["torch", "denoising-diffusion-pytorch", "diffusers", "smalldiffusion"]
 THREADS, BATCH, AIM = 2, 64, 1.3
 OURS = "minigen"
 NETWORKS = {  # U-Nets of three levels, with as many weights as their widths allow
