@@ -1,9 +1,10 @@
 """The exercises of lesson 13: variational autoencoders."""
 
-import copy
 import math
+from contextlib import contextmanager
 
 import torch
+from torch import nn
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 from torch.nn import functional as F
 
@@ -1008,21 +1009,27 @@ exercise(
 )  # fmt: skip
 
 
-def silenced(model, part):
-    """A copy whose encoder gives 0 for every picture, or whose decoder gives the same for every code."""
-    silent = copy.deepcopy(model)
-    layer = silent.encoder[-1] if part == "encoder" else silent.decoder[0]
-    for p in layer.parameters():
-        p.data.zero_()
-    return silent
+@contextmanager
+def scaled(layer, factor):
+    """A block in which a layer gives `factor` times as much, by other weights: gradients of before need the old ones."""
+    weights = dict(layer.named_parameters())
+    for name, weight in weights.items():
+        setattr(layer, name, nn.Parameter(factor * weight.detach()))
+    yield
+    for name, weight in weights.items():
+        setattr(layer, name, weight)
 
 
-def scaled(model, factor):
-    """A copy whose encoder gives `factor` times as much."""
-    copied = copy.deepcopy(model)
-    for p in copied.encoder[-1].parameters():
-        p.data *= factor
-    return copied
+class Silent(nn.Module):
+    """A network that answers zeros of one shape to whatever it hears, and keeps what it heard."""
+
+    def __init__(self, *shape):
+        super().__init__()
+        self.shape, self.heard = shape, []
+
+    def forward(self, x):
+        self.heard.append(x.detach())
+        return x.new_zeros(len(x), *self.shape)
 
 
 def probe_vae(answer, rng):
@@ -1030,18 +1037,20 @@ def probe_vae(answer, rng):
     model = unwatched(answer(channels, 8, latent, width=4, beta=rng.size(3, 5) / 2))
     x = rng.images(n, channels, leaf="x")
     nll, kl = model.terms(x, rng.normal(n, latent))  # eps is data: what its gradient is does not matter
-    quiet = silenced(model, "decoder")  # so that its loss does not depend on the draw in it
-    near = scaled(quiet, 0.3).loss((x.detach(), None))  # a KL near 0
-    loss = scaled(quiet, 10).loss((x, None))  # its gradient is not lost beside that of the reconstruction
+    encodes, decodes = model.encoder[-1], model.decoder[0]
+    with scaled(decodes, 0):  # the same picture for every code: no draw matters
+        with scaled(encodes, 0.3):
+            near = model.loss((x.detach(), None))  # a KL near 0
+        with scaled(encodes, 10):
+            loss = model.loss((x, None))  # its gradient is not lost beside that of the reconstruction
 
-    codes = []  # of an encoder that answers N(0, I): the noise that the loss draws
-    listening = silenced(model, "encoder")
-    listening.decoder.register_forward_hook(lambda layer, inputs, result: codes.append(inputs[0].detach()))
-    listening.loss((rng.images(500, channels), None))
+    # with an encoder that answers N(0, I), the codes that reach the decoder are the noise that the loss draws
+    model.encoder, model.decoder = Silent(2 * latent), Silent(channels, 8, 8)
+    model.loss((rng.images(500, channels), None))
     terms = {"terms: −log p(x | z)": nll, "terms: KL": kl}
     losses = {f"loss: {name}": value for name, value in loss.items()}
     losses |= {f"loss near N(0, I): {name}": value for name, value in near.items()}
-    return terms | losses | {"noise": codes[0]}
+    return terms | losses | {"noise": model.decoder.heard[0]}
 
 
 def judge_vae(raw):

@@ -940,8 +940,8 @@ def probe_wgan_gp(answer, rng):
     }
     shares = {}
     for name, shape in {"points": (d, d), "images": (n, 1, n, n)}.items():  # points as on the ring
-        start, away = rng.normal(*shape), 1 + rng.uniform(*shape)
-        turns = [places(model(watching), asked, start, away) for _ in range(400 // shape[0])]
+        start, away, watched = rng.normal(*shape), 1 + rng.uniform(*shape), model(watching)
+        turns = [places(watched, asked, start, away) for _ in range(400 // shape[0])]
         shares[f"places of the penalty, {name}"] = torch.stack(turns)
     found = {}
     for name, loss in losses.items():

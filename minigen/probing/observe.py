@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -75,9 +76,10 @@ class Watched:
             instance = self._answer(*args, **kwargs)
         if isinstance(instance, nn.Module):
             self._weights.settle(instance)
-            instance.__class__ = self._watched_class()
+            instance.__class__ = self._watched_class
         return instance
 
+    @cached_property
     def _watched_class(self) -> type:
         """The answer's class with every public method written down; deep copies are watched too."""
         methods = {n: m for n, m in vars(self._answer).items() if n[0] != "_" and inspect.isfunction(m)}
