@@ -5,8 +5,10 @@
 See quality.py.  --quick: as little as can be, and writes nothing.  The environment: peers.txt.
 """
 
+import copy
 import statistics
 from functools import partial
+from typing import Any
 
 import torch
 from pictures import SIDE, pictures
@@ -14,41 +16,91 @@ from quality import contest
 from racing import Learner
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
-from torch.optim import Adam
+from torch.optim import Adam, AdamW
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from minigen.layers import image_decoder, image_encoder
+from minigen.speed import Average
 
 VAES = ["minigen `vae`", "pythae's VAE, tuned", "pythae's VAE, documented"]
-GANS = ["minigen `gan`", "minigen `wgan_gp`", "DCGAN of PyTorch's tutorial"]
-SAID = """pythae's VAE has its default networks, with the training settings of its README or, tuned, with
-those of minigen's recipe. The DCGAN is that of PyTorch's tutorial, with two layers fewer on each side."""
+GANS = ["minigen `gan`", "minigen `wgan_gp`", "DCGAN, tuned", "DCGAN of PyTorch's tutorial"]
+SAID = """pythae's VAE is that of its README, or, tuned, its β-VAE around minigen's networks with the loop
+of the tuned diffusion models. The DCGAN is that of PyTorch's tutorial, with two layers fewer on each side,
+or, tuned, with other widths and rates and averaged weights."""
 
 
-class Pythae(Learner):
-    """pythae's VAE with its default networks, and samples from the prior."""
+class PythaeDocumented(Learner):
+    """pythae's VAE with its default networks, and the training settings that its README shows."""
 
-    def __init__(self, images: Tensor, latent: int, batch: int, lr: float):
+    def __init__(self, images: Tensor):
         from pythae.models import VAE, VAEConfig
 
-        self.model = VAE(VAEConfig(input_dim=(1, SIDE, SIDE), latent_dim=latent))
+        self.model = VAE(VAEConfig(input_dim=(1, SIDE, SIDE), latent_dim=10))
         self.networks = (self.model,)
-        self.optimizer = Adam(self.model.parameters(), lr=lr)
-        self.images, self.batch, self.latent = (images + 1) / 2, batch, latent
+        self.optimizer = AdamW(self.model.parameters(), lr=1e-3, weight_decay=0.05, betas=(0.91, 0.995))
+        self.plateau = ReduceLROnPlateau(self.optimizer, patience=5, factor=0.5)
+        self.images, self.losses = (images + 1) / 2, []
 
     def step(self, share: float) -> bool:
-        x = self.images[torch.randint(len(self.images), (self.batch,))]
         self.optimizer.zero_grad()
-        self.model({"data": x}).loss.backward()
+        loss = self.model({"data": self.images[torch.randint(len(self.images), (200,))]}).loss
+        loss.backward()
         self.optimizer.step()
+        self.losses.append(loss.item())
+        if len(self.losses) == len(self.images) // 200:  # an epoch
+            self.plateau.step(statistics.mean(self.losses))
+            self.losses.clear()
         return True
 
     @torch.no_grad()
     def draw(self, n: int) -> Tensor:
-        return self.model.decoder(torch.randn(n, self.latent))["reconstruction"] * 2 - 1
+        return self.model.decoder(torch.randn(n, 10))["reconstruction"] * 2 - 1
+
+
+def pythae_tuned(
+    images: Tensor, latent: int = 8, width: int = 16, beta: float = 0.1, **settings: Any
+) -> Learner:
+    """pythae's β-VAE around minigen's networks, with the loop of the tuned diffusion models."""
+    from painters import Tuned
+    from pythae.models import BetaVAE, BetaVAEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+
+    class Encoder(BaseEncoder):
+        def __init__(self):
+            super().__init__()
+            self.layers = image_encoder(1, SIDE, width, 2 * latent)
+
+        def forward(self, x: Tensor) -> ModelOutput:
+            mu, logvar = self.layers(x).chunk(2, dim=1)
+            return ModelOutput(embedding=mu, log_covariance=logvar)
+
+    class Decoder(BaseDecoder):
+        def __init__(self):
+            super().__init__()
+            self.layers = image_decoder(latent, 1, SIDE, width)
+
+        def forward(self, z: Tensor) -> ModelOutput:
+            return ModelOutput(reconstruction=self.layers(z).sigmoid())
+
+    config = BetaVAEConfig(input_dim=(1, SIDE, SIDE), latent_dim=latent, beta=beta)
+    model = BetaVAE(config, Encoder(), Decoder()).to(memory_format=torch.channels_last)
+
+    def loss(model: nn.Module, x: Tensor) -> Tensor:
+        return model({"data": (x + 1) / 2}).loss
+
+    def sampler(model: nn.Module, n: int) -> Tensor:
+        return model.decoder(torch.randn(n, latent))["reconstruction"] * 2 - 1
+
+    return Tuned(model, loss, sampler, images, **settings)
 
 
 class Tutorial(Learner):
     """The two players of PyTorch's DCGAN tutorial and its training, for images of 16 pixels."""
 
-    def __init__(self, images: Tensor, latent: int = 100, width: int = 64, batch: int = 128):
+    def __init__(
+        self, images: Tensor, latent: int = 100, width: int = 64, batch: int = 128, lr: float = 2e-4
+    ):
         def grow(a: int, b: int, stride: int = 2, padding: int = 1) -> list[nn.Module]:
             return [nn.ConvTranspose2d(a, b, 4, stride, padding, bias=False)]
 
@@ -71,7 +123,7 @@ class Tutorial(Learner):
                 nn.init.normal_(layer.weight, 0.0, 0.02)
             if isinstance(layer, nn.BatchNorm2d):
                 nn.init.normal_(layer.weight, 1.0, 0.02)
-        self.optimizers = [Adam(player.parameters(), lr=2e-4, betas=(0.5, 0.999)) for player in self.networks]
+        self.optimizers = [Adam(player.parameters(), lr=lr, betas=(0.5, 0.999)) for player in self.networks]
         self.images, self.latent, self.batch = images, latent, batch
 
     def step(self, share: float) -> bool:
@@ -92,6 +144,28 @@ class Tutorial(Learner):
         return self.generator(torch.randn(n, self.latent, 1, 1))
 
 
+class TutorialTuned(Tutorial):
+    """The same with other settings, Adam in one call, and the generator's averaged weights."""
+
+    def __init__(self, images: Tensor, decay: float = 0.995, **settings: Any):
+        super().__init__(images, **settings)
+        for player, optimizer in zip(self.networks, self.optimizers, strict=True):
+            player.to(memory_format=torch.channels_last)
+            optimizer.param_groups[0]["fused"] = True
+        self.averaged = copy.deepcopy(self.generator).eval().requires_grad_(False)
+        self.average, self.decay, self.steps = Average(self.averaged, self.generator), decay, 0
+
+    def step(self, share: float) -> bool:
+        super().step(share)
+        self.steps += 1
+        self.average.move(min(self.decay, (1 + self.steps) / (10 + self.steps)))
+        return True
+
+    @torch.no_grad()
+    def draw(self, n: int) -> Tensor:
+        return self.averaged(torch.randn(n, self.latent, 1, 1))
+
+
 def make(program: str, seed: int) -> Learner:
     """A program, ready to learn; called in a process of its own."""
     import painters
@@ -102,8 +176,9 @@ def make(program: str, seed: int) -> Learner:
         "minigen `vae`": partial(painters.Minigen, "vae", seed=seed),
         "minigen `gan`": partial(painters.Minigen, "gan", seed=seed),
         "minigen `wgan_gp`": partial(painters.Minigen, "wgan_gp", seed=seed),
-        "pythae's VAE, documented": partial(Pythae, latent=16, batch=64, lr=1e-3),
-        "pythae's VAE, tuned": partial(Pythae, latent=8, batch=128, lr=1e-3),
+        "pythae's VAE, documented": PythaeDocumented,
+        "pythae's VAE, tuned": pythae_tuned,
+        "DCGAN, tuned": TutorialTuned,
         "DCGAN of PyTorch's tutorial": Tutorial,
     }
     return makers[program](images)

@@ -19,8 +19,8 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-import peers
 import report
+import rulers
 import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
@@ -99,9 +99,9 @@ def frechet_peers(a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]) -> dict[st
     """The peers' Fréchet distances of two means and covariances, ready to call."""
     arrays = [t.numpy() for t in (*a, *b)]
     return {
-        "pytorch-fid": lambda: peers.pytorch_fid_frechet(*arrays),
-        "torchmetrics": lambda: peers.torchmetrics_frechet(*a, *b),
-        "clean-fid": lambda: peers.cleanfid_frechet(*arrays),
+        "pytorch-fid": lambda: rulers.pytorch_fid_frechet(*arrays),
+        "torchmetrics": lambda: rulers.torchmetrics_frechet(*a, *b),
+        "clean-fid": lambda: rulers.cleanfid_frechet(*arrays),
     }
 
 
@@ -162,8 +162,8 @@ def kid_agreement(n: int, d: int) -> str:
     for name, (x, y) in cases.items():
         ours = {"kid": metrics.kid(x, y, torch.Generator(), subsets=1, size=n)[0]}
         theirs = {
-            "torchmetrics": float(peers.poly_mmd(x, y)),
-            "clean-fid": peers.cleanfid_kid(x.numpy(), y.numpy(), num_subsets=1, max_subset_size=n),
+            "torchmetrics": float(rulers.poly_mmd(x, y)),
+            "clean-fid": rulers.cleanfid_kid(x.numpy(), y.numpy(), num_subsets=1, max_subset_size=n),
         }
         truth = mmd_reference(x, y)
         table.append(compare(f"{name}, N = {n}", ours, theirs, truth, abs(truth)))
@@ -175,7 +175,7 @@ def inception_score_agreement() -> str:
     table = []
     for n, classes, splits in (1000, 10, 1), (1000, 1008, 10):
         logits = rows(n, classes, 0, 3)
-        value = peers.torchmetrics_inception_score(logits, splits, seed=0)
+        value = rulers.torchmetrics_inception_score(logits, splits, seed=0)
         torch.manual_seed(0)
         order = torch.randperm(n)
         ours = metrics.inception_score(logits[order].softmax(1), splits)[0]
@@ -200,7 +200,7 @@ def inception_agreement() -> str:
             module.momentum = 1.0  # takes over the statistics of the batch, so that no layer goes silent
     with torch.no_grad():
         network.train()(torch.rand(4, 3, 299, 299) * 2 - 1)
-        theirs = peers.pytorch_fid_inception(network.state_dict())
+        theirs = rulers.pytorch_fid_inception(network.state_dict())
     with tempfile.TemporaryDirectory() as folder:
         torch.save(network.state_dict(), path := Path(folder) / "weights.pth")
         with mock.patch("minigen.features.verify", lambda source, name, path: path):  # not the published file
@@ -264,17 +264,17 @@ def speed(n: int, few: int, d: int, subsets: int, size: int) -> str:
     p, q = x.numpy(), y.numpy()
     calls = {
         "minigen": lambda: metrics.fid(x, y),
-        "pytorch-fid": lambda: peers.pytorch_fid_frechet(*numpy_statistics(p), *numpy_statistics(q)),
-        "torchmetrics": lambda: peers.torchmetrics_frechet(x.mean(0), x.T.cov(), y.mean(0), y.T.cov()),
-        "clean-fid": lambda: peers.cleanfid_frechet(*numpy_statistics(p), *numpy_statistics(q)),
+        "pytorch-fid": lambda: rulers.pytorch_fid_frechet(*numpy_statistics(p), *numpy_statistics(q)),
+        "torchmetrics": lambda: rulers.torchmetrics_frechet(x.mean(0), x.T.cov(), y.mean(0), y.T.cov()),
+        "clean-fid": lambda: rulers.cleanfid_frechet(*numpy_statistics(p), *numpy_statistics(q)),
     }
     table.append(race(f"FID of features, N = {few}, D = {d}", calls))
     for kind in torch.float64, torch.float32:
         u, v = a.to(kind), b.to(kind)
         calls = {
             "minigen": lambda u=u, v=v: metrics.kid(u, v, torch.Generator(), subsets, size),
-            "torchmetrics": lambda u=u, v=v: peers.torchmetrics_kid(u, v, subsets, size),
-            "clean-fid": lambda u=u, v=v: peers.cleanfid_kid(u.numpy(), v.numpy(), subsets, size),
+            "torchmetrics": lambda u=u, v=v: rulers.torchmetrics_kid(u, v, subsets, size),
+            "clean-fid": lambda u=u, v=v: rulers.cleanfid_kid(u.numpy(), v.numpy(), subsets, size),
         }
         name = f"KID, {subsets} subsets of {size}, D = {d}, {str(kind)[6:]} features"
         table.append(race(name, calls, seconds=60))

@@ -2,9 +2,9 @@
 
     PYTHONPATH=. .venv-peers/bin/python benchmarks/pace.py [--quick]
 
-Images a second and memory at equal numbers of weights, the share of what this machine's convolutions can do,
-where the time of a step goes, and what each part of `minigen.speed` gives.  All take turns.  Writes its
-section of RESULTS.md (--quick: seconds, and writes nothing).  The environment: peers.txt.
+Images a second and memory at equal numbers of weights and what each part of `minigen.speed` gives, in turns;
+the share of what this machine's convolutions can do, and where the time of a step goes.  Writes its section
+of RESULTS.md (--quick: seconds, and writes nothing).  The environment: peers.txt.
 """
 
 import argparse
@@ -73,8 +73,7 @@ class Loop(Learner):
             speed.arrange = lambda model: model
         if "average" not in parts:
             speed.Average = OneByOne
-        if "halves" in parts:
-            speed.multiplies_halves = lambda device: True
+        speed.multiplies_halves = lambda device: "halves" in parts
         recipe = RECIPES["ddpm"]
         model = recipe.make(kind, settings)
         self.networks = (model,)
@@ -97,7 +96,7 @@ class Loop(Learner):
 
 def noise(kind: Kind, images: int, batch: int) -> Callable[[torch.Generator], train.Batch]:
     """Batches of images of noise."""
-    x = torch.rand(images, kind.channels, kind.size, kind.size) * 2 - 1
+    x = torch.empty(images, kind.channels, kind.size, kind.size).uniform_(-1, 1)
     return lambda generator: (x[torch.randint(len(x), (batch,), generator=generator)], None)
 
 
@@ -134,19 +133,26 @@ def rates(turn: Turn) -> list[float]:
 
 
 def peak() -> float:
-    """The most GFLOP a second that a 3×3 convolution reaches here, over some sizes and both layouts."""
+    """GFLOP a second of the fastest 3×3 convolution of some sizes and both layouts, by their medians."""
     best = 0.0
     for channels, side in (64, 32), (128, 32), (128, 16), (256, 16):
         for layout in torch.contiguous_format, torch.channels_last:
             layer = nn.Conv2d(channels, channels, 3, padding=1, bias=False).to(memory_format=layout)
             x = torch.randn(BATCH, channels, side, side).to(memory_format=layout)
             with torch.no_grad():
-                for _ in range(6):
-                    start = time.perf_counter()
-                    layer(x)
-                    seconds = time.perf_counter() - start
-                    best = max(best, 2 * 9 * channels**2 * side**2 * BATCH / seconds / 1e9)
+                times = timed(lambda: layer(x), 10)  # noqa: B023
+            best = max(best, 2 * 9 * channels**2 * side**2 * BATCH / statistics.median(times) / 1e9)
     return best
+
+
+def timed(work: Callable[[], object], times: int) -> list[float]:
+    """The seconds that it takes, again and again, when it is warm."""
+    seconds = []
+    for _ in range(times + 5):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return seconds[5:]
 
 
 def work(kind: Kind, settings: dict) -> float:
@@ -225,25 +231,17 @@ def parts(seconds: float) -> str:
 
 
 def shares() -> str:
-    most, cells = peak(), []
+    cells = []
     for subject, (kind, settings) in SUBJECTS.items():
-        loop, gflop = Loop(kind, settings, FAST), work(kind, settings)
-        times = []
-        for _ in range(5):
-            loop.step(0)
-        for _ in range(30):
-            start = time.perf_counter()
-            loop.step(0)
-            times.append(time.perf_counter() - start)
-        rate = gflop / statistics.median(times)
-        cells.append([subject, f"{gflop:.1f}", f"{rate:.0f}", f"{100 * rate / most:.0f} %"])
-    text = SHARE.format(peak=most) + report.table(
-        ["images", "GFLOP a step", "GFLOP a second", "share"], cells
-    )
+        loop, gflop, most = Loop(kind, settings, FAST), work(kind, settings), peak()  # in turn
+        rate = gflop / statistics.median(timed(partial(loop.step, 0), 30))
+        cells.append([subject, f"{gflop:.1f}", f"{rate:.0f}", f"{most:.0f}", f"{100 * rate / most:.0f} %"])
+    header = ["images", "GFLOP a step", "GFLOP a second", "of a convolution", "share"]
+    text = SHARE + report.table(header, cells)
     found = {subject: where(*about) for subject, about in SUBJECTS.items()}
-    groups = list(dict.fromkeys(group for shares in found.values() for group in shares))
+    groups = list(dict.fromkeys(group for parts in found.values() for group in parts))
     cells = [
-        [subject, *(f"{100 * shares.get(g, 0):.0f} %" for g in groups)] for subject, shares in found.items()
+        [subject, *(f"{100 * parts.get(g, 0):.0f} %" for g in groups)] for subject, parts in found.items()
     ]
     return text + WHERE + report.table(["images", *groups], cells)
 
@@ -258,16 +256,16 @@ PARTS = """### What makes a step fast
 
 minigen's `train`, images a second in torch's plain way, and how many times that it reaches. bfloat16 is used
 where a device has units that multiply it, and otherwise left alone; compiling takes its time before the first
-step, which is not counted here, and is not used.
+step, which is not counted here, and is not used. What was tried of the recipe itself is in TRIALS.md.
 
 """
 SHARE = """### Where the time goes
 
-The fastest 3×3 convolution of some sizes reaches {peak:.0f} GFLOP a second here. A training step, counted by
-torch, against that:
+A training step, as torch counts its convolutions and products of matrices, beside the fastest 3×3 convolution
+of some sizes, which is timed just before:
 
 """
-WHERE = """By torch's profiler, the share of the time of a step, forward and backward together:
+WHERE = """By torch's profiler, the share of the time inside its operations, forward and backward together:
 
 """
 

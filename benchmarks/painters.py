@@ -1,9 +1,9 @@
 """Programs that learn to draw by diffusion: minigen's recipe, and three others as documented and as tuned.
 
 "Documented" is what a program's own guide says, but for levels that would halve images of 16 pixels too
-often.  "Tuned" is the program's network, target, chain and sampler with the loop that was good for minigen
-(Adam in one call with an even cooldown, averaged weights), and the widths, targets, samplers and layout that
-were best of those tried in 60 seconds.
+often, and for what a class below says.  "Tuned" is the program's network, target, chain and sampler with the
+loop that was good for minigen (Adam in one call with an even cooldown, averaged weights), and the widths,
+targets, samplers, rates, batches and layout that were best of those tried in 60 seconds: see TRIALS.md.
 """
 
 import copy
@@ -153,14 +153,16 @@ def lucid_tuned(images: Tensor, width: int = 16, mults: tuple[int, ...] = (1, 2,
 
 
 class HuggingDocumented(Learner):
-    """diffusers as its tutorial "Train a diffusion model" has it, with the first four levels."""
+    """diffusers as its tutorial "Train a diffusion model" has it, with the first four levels.
+
+    The cosine of the learning rate goes by time, and 50 steps of DDIM draw: all 1,000 would take minutes.
+    """
 
     def __init__(self, images: Tensor):
-        down = ("DownBlock2D", "DownBlock2D", "AttnDownBlock2D", "DownBlock2D")
-        up = ("UpBlock2D", "AttnUpBlock2D", "UpBlock2D", "UpBlock2D")
         self.model = UNet2DModel(
             sample_size=SIDE, in_channels=1, out_channels=1, layers_per_block=2,
-            block_out_channels=(128, 128, 256, 256), down_block_types=down, up_block_types=up,
+            block_out_channels=(128, 128, 256, 256), down_block_types=("DownBlock2D",) * 4,
+            up_block_types=("UpBlock2D",) * 4,
         )  # fmt: skip
         self.networks, self.chain = (self.model,), DDPMScheduler(num_train_timesteps=1000)
         self.optimizer = AdamW(self.model.parameters(), lr=1e-4)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from minigen.computer import taken
 
 SLICE = 10.0  # seconds of work in one turn
+PLAIN = {"TQDM_DISABLE": "1", "ACCELERATE_USE_CPU": "1"}  # no bars, and no GPU that some would take unasked
 PAUSE = 0.3  # between two turns: threads of the one before still spin, waiting for more of its work
 
 
@@ -58,7 +59,7 @@ class Turn:
         self.here, there = multiprocessing.Pipe()
         context = multiprocessing.get_context("spawn")
         self.process = context.Process(target=_work, args=(there, make, seconds, threads, warm), daemon=True)
-        with mock.patch.dict(os.environ, OMP_NUM_THREADS=str(threads), TQDM_DISABLE="1"):
+        with mock.patch.dict(os.environ, OMP_NUM_THREADS=str(threads), **PLAIN):
             self.process.start()
         there.close()
         self.parameters = self._answer()

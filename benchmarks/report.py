@@ -28,11 +28,13 @@ def spread(values: list[float], form: str = ".0f") -> str:
 
 def write(title: str, text: str) -> None:
     """Puts a section in the place of the last one with this title in RESULTS.md; the other sections stay."""
-    old = RESULTS.read_text() if RESULTS.exists() else ""
+    old = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
     sections = {s.partition("\n")[0]: s.strip() for s in re.split(r"^(?=## )", old, flags=re.M)[1:]}
     sections[f"## {title}"] = f"## {title}\n\n{text.strip()}"
     with replacing(RESULTS) as path:
-        path.write_text(HEAD + "\n\n".join(sections[key] for key in sorted(sections)) + "\n")
+        path.write_text(
+            HEAD + "\n\n".join(sections[key] for key in sorted(sections)) + "\n", encoding="utf-8"
+        )
 
 
 def circumstances(packages: list[str], threads: int) -> str:

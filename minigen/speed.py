@@ -5,6 +5,7 @@ benchmarks/pace.py, and so is what was tried and dropped.
 
 A GPU works behind what it was told, and both go on as long as nobody asks it for a number.  A fast step does
 not: what it found is read when the next one is under way, and the GPU itself leaves out one that went wrong.
+Losses should not either; those of diffusion models do not.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -28,7 +29,8 @@ def multiplies_halves(device: torch.device) -> bool:
     """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    return device.type == "cpu" and torch.cpu.get_capabilities().get("amx_bf16", False)
+    known = getattr(torch.cpu, "get_capabilities", dict)  # an older torch does not tell
+    return device.type == "cpu" and known().get("amx_bf16", False)
 
 
 def precision(device: torch.device) -> AbstractContextManager:
@@ -65,7 +67,7 @@ class Later:
         self.numbers = numbers.detach().to("cpu", non_blocking=numbers.is_cuda)
         self.arrived = torch.cuda.Event() if numbers.is_cuda else None
         if self.arrived:
-            self.arrived.record()
+            self.arrived.record(torch.cuda.current_stream(numbers.device))
 
     def read(self) -> list[float]:
         if self.arrived:

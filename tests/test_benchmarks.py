@@ -16,6 +16,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))  # as when one of them is run
 
 import diffusion
+import families
 import quality
 import racing
 from racing import Learner, together
@@ -81,14 +82,23 @@ def row(program, budget, distance, seconds=10.0):
 
 
 def test_goals_say_who_is_better():
-    ours, other = diffusion.OURS, diffusion.PROGRAMS[1]
+    ours, other, *rest = diffusion.PROGRAMS
+    far = [row(program, 180, 5.0) for program in rest]
     rows = [row(ours, 60, 1.0, 2.0), row(other, 180, 1.1, 12.0)]
-    said = diffusion.goals(rows)
+    assert "better than" not in diffusion.goals(rows)  # the others may be better yet
+    said = diffusion.goals(rows + far)
     assert f"After 60 s minigen's distance is 1: better than all others after 180 s ({other}: 1.1)." in said
     assert f"is {other} after 180 s: 1,000 images take it 12 s, 6.0 times as long." in said
-    worse = diffusion.goals([row(ours, 60, 1.0, 2.0), row(other, 180, 0.9, 1.0)])
+    worse = diffusion.goals([row(ours, 60, 1.0, 2.0), row(other, 180, 0.9, 1.0), *far])
     assert "not better than the best after 180 s" in worse and "0.5 times as long" in worse
-    assert "Nobody comes" in diffusion.goals([row(ours, 60, 1.0), row(other, 180, 1.3)])
+    nobody = diffusion.goals([row(ours, 60, 1.0), row(other, 60, 2.0), row(other, 180, 1.3)])
+    assert "Nobody comes within 20 % of minigen's distance after 60 s (tried: 60, 180 s)." in nobody
+
+
+def test_the_best_of_each_family_is_named():
+    first, second, *_ = families.VAES
+    said = families.goals([row(first, 60, 2.0), row(second, 60, 1.0), row(families.GANS[0], 60, 3.0)])
+    assert said == f"- After 60 s {second} is best with 1, then {first}: 2.\n"
 
 
 def test_a_table_has_medians_with_what_lies_around_them_and_says_when_fewer_were_drawn():

@@ -60,9 +60,16 @@ class Observation:
 class Watched:
     """Stands in the probe for the answer: passes every call on, and writes it down."""
 
-    def __init__(self, answer: Callable, signature: inspect.Signature, seen: Observation, weights: Weights):
+    def __init__(
+        self,
+        answer: Callable,
+        signature: inspect.Signature,
+        seen: Observation,
+        weights: Weights,
+        device: torch.device,
+    ):
         self._answer, self._signature, self._seen, self._weights = answer, signature, seen, weights
-        self._inside = False
+        self._device, self._inside = device, False
 
     def __call__(self, *args, **kwargs):
         if isinstance(self._answer, type):
@@ -76,6 +83,8 @@ class Watched:
             instance = self._answer(*args, **kwargs)
         if isinstance(instance, nn.Module):
             self._weights.settle(instance)
+            if self._device.type not in ("cpu", "meta"):
+                instance.to(self._device)
             instance.__class__ = self._watched_class
         return instance
 
@@ -140,7 +149,7 @@ def observe(
     seconds: the time limit, or None; `stuck` is called when even that does not end the run.
     """
     rng, weights, seen = Rng(seed, device), Weights(seed), Observation()
-    watched = Watched(answer, signature, seen, weights)
+    watched = Watched(answer, signature, seen, weights, rng.device)
     with _isolated(seed), collected() as seen.outputs:
         untouched = _random_state()
         try:
