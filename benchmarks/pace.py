@@ -120,9 +120,11 @@ def program(name: str) -> Learner:
         return Loop(GREY, {"width": 32, "multiples": (1, 2, 4), "patch": 1}, FAST)
     x = torch.rand(1000, 1, SIDE, SIDE) * 2 - 1
     makers = {
-        "denoising-diffusion-pytorch": partial(painters.lucid_tuned, width=24, mults=(1, 2, 4), heads=4),
-        "diffusers": partial(painters.hugging_tuned, widths=(24, 48, 96)),
-        "smalldiffusion": partial(painters.small_tuned, width=32, mults=(1, 2, 2)),
+        "denoising-diffusion-pytorch": partial(
+            painters.lucid_tuned, width=24, mults=(1, 2, 4), heads=4, batch=BATCH
+        ),
+        "diffusers": partial(painters.hugging_tuned, widths=(24, 48, 96), batch=BATCH),
+        "smalldiffusion": partial(painters.small_tuned, width=32, mults=(1, 2, 2), batch=BATCH),
     }
     return makers[name](x)
 

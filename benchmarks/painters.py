@@ -9,11 +9,13 @@ targets, samplers, rates, batches and layout that were best of those tried in 60
 import copy
 import math
 from collections.abc import Callable
+from typing import Any
 
 import peers  # noqa: F401  (first: it makes the others importable)
 import torch
 from denoising_diffusion_pytorch import GaussianDiffusion, Unet
 from diffusers import DDIMPipeline, DDPMScheduler, DPMSolverMultistepScheduler, UNet2DModel
+from diffusers.training_utils import compute_density_for_timestep_sampling
 from ema_pytorch import EMA
 from pictures import SIDE
 from racing import Learner
@@ -50,9 +52,9 @@ def cool(optimizers: list[Optimizer], lr: float, cooldown: float, share: float) 
 class Minigen(Learner):
     """minigen's `train` with the settings of a recipe, whose cooldown goes by time and not by steps."""
 
-    def __init__(self, recipe: str, images: Tensor, seed: int = 0):
+    def __init__(self, recipe: str, images: Tensor, seed: int = 0, **settings: Any):
         kind = Kind("mnist", images.shape[1], SIDE, SIDE, 10, images.mean(0))
-        self.chosen = chosen = RECIPES[recipe].defaults(SIDE) | {"seed": seed}
+        self.chosen = chosen = RECIPES[recipe].defaults(SIDE) | settings | {"seed": seed}
         self.model, self.optimizers = RECIPES[recipe].make(kind, chosen), []
         self.networks = (self.model,)
         self.run = train(
@@ -84,7 +86,7 @@ class Tuned(Learner):
         sampler: Callable[[nn.Module, int], Tensor],
         images: Tensor,
         lr: float = 2e-3,
-        batch: int = 64,
+        batch: int = 32,
         decay: float = 0.99,
         cooldown: float = 0.4,
     ):
@@ -137,7 +139,9 @@ class LucidDocumented(Learner):
         return self.ema.ema_model.sample(batch_size=n) * 2 - 1
 
 
-def lucid_tuned(images: Tensor, width: int = 16, mults: tuple[int, ...] = (1, 2, 4), heads: int = 1) -> Tuned:
+def lucid_tuned(
+    images: Tensor, width: int = 16, mults: tuple[int, ...] = (1, 2, 4), heads: int = 1, **settings: Any
+) -> Tuned:
     """A narrow network, its own target (velocity) and chain, 50 steps with some fresh noise."""
     network = Unet(
         dim=width, dim_mults=mults, channels=1, flash_attn=True, attn_heads=heads, attn_dim_head=16
@@ -146,7 +150,7 @@ def lucid_tuned(images: Tensor, width: int = 16, mults: tuple[int, ...] = (1, 2,
         network, image_size=SIDE, sampling_timesteps=50, ddim_sampling_eta=1.0, auto_normalize=False
     )
     model.to(memory_format=torch.channels_last)
-    return Tuned(model, lambda m, x: m(x), lambda m, n: m.sample(batch_size=n), images)
+    return Tuned(model, lambda m, x: m(x), lambda m, n: m.sample(batch_size=n), images, **settings)
 
 
 # ---- diffusers
@@ -189,8 +193,8 @@ class HuggingDocumented(Learner):
         return torch.from_numpy(images).permute(0, 3, 1, 2) * 2 - 1
 
 
-def hugging_tuned(images: Tensor, widths: tuple[int, ...] = (16, 32, 64)) -> Tuned:
-    """A narrow network, velocity, the cosine chain, 20 steps of SDE-DPM-Solver++."""
+def hugging_tuned(images: Tensor, widths: tuple[int, ...] = (16, 32, 64), **settings: Any) -> Tuned:
+    """A narrow network, velocity, the cosine chain, times from its middle, 20 steps of SDE-DPM-Solver++."""
     last = len(widths) - 1
     network = UNet2DModel(
         sample_size=SIDE, in_channels=1, out_channels=1, layers_per_block=1,
@@ -201,7 +205,8 @@ def hugging_tuned(images: Tensor, widths: tuple[int, ...] = (16, 32, 64)) -> Tun
     chain = DDPMScheduler(1000, beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction")
 
     def loss(model: nn.Module, x: Tensor) -> Tensor:
-        noise, t = torch.randn_like(x), torch.randint(1000, (len(x),))
+        shares = compute_density_for_timestep_sampling("logit_normal", len(x), logit_mean=0.0, logit_std=1.0)
+        noise, t = torch.randn_like(x), (1000 * shares).long().clamp(max=999)
         predicted = model(chain.add_noise(x, noise, t), t, return_dict=False)[0]
         return mse_loss(predicted, chain.get_velocity(x, noise, t))
 
@@ -213,7 +218,7 @@ def hugging_tuned(images: Tensor, widths: tuple[int, ...] = (16, 32, 64)) -> Tun
             x = solver.step(model(x, t, return_dict=False)[0], t, x, return_dict=False)[0]
         return x
 
-    return Tuned(network, loss, sampler, images)
+    return Tuned(network, loss, sampler, images, **settings)
 
 
 # ---- smalldiffusion
@@ -242,7 +247,7 @@ class SmallDocumented(Learner):
         return x
 
 
-def small_tuned(images: Tensor, width: int = 32, mults: tuple[int, ...] = (1, 1)) -> Tuned:
+def small_tuned(images: Tensor, width: int = 32, mults: tuple[int, ...] = (1, 1), **settings: Any) -> Tuned:
     """One block a level, a rectified flow with times from its middle, 20 accelerated steps."""
     chain = ScheduleLogNormalFlow()
     network = PredFlow(SmallUnet)(
@@ -255,7 +260,7 @@ def small_tuned(images: Tensor, width: int = 32, mults: tuple[int, ...] = (1, 1)
         return type(model).get_loss(model, x, sigma, noise)
 
     def sampler(model: nn.Module, n: int) -> Tensor:
-        *_, x = samples(model, chain.sample_sigmas(20), gam=1.6, batchsize=n)
+        *_, x = samples(model, chain.sample_sigmas(20), gam=2.0, batchsize=n)
         return x
 
-    return Tuned(network, loss, sampler, images)
+    return Tuned(network, loss, sampler, images, **settings)

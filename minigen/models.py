@@ -103,7 +103,7 @@ def conditional_wgan_gp(kind: Kind, latent: int = 16, width: int = 16, critic_st
 def game(of: type[GAN], kind: Kind, latent: int, width: int, critic_steps: int) -> GAN:
     """Two convolutional players."""
     image = (kind.channels, kind.size, width)
-    return of(image_generator(latent, *image), image_critic(*image), latent, critic_steps)
+    return awake(of(image_generator(latent, *image), image_critic(*image), latent, critic_steps), kind)
 
 
 def told_game(of: type[GAN], kind: Kind, latent: int, width: int, critic_steps: int) -> GAN:
@@ -112,7 +112,7 @@ def told_game(of: type[GAN], kind: Kind, latent: int, width: int, critic_steps: 
     players = ConditionalGenerator(kind.classes, latent, *image), ProjectionCritic(kind.classes, *image)
     model = of(*players, latent, critic_steps)
     model.classes = kind.classes
-    return model
+    return awake(model, kind)
 
 
 def ddpm(
@@ -224,8 +224,8 @@ def awake(model: Generative, kind: Kind) -> Generative:
     """The model, with first weights from which it learns where images are large, or mostly background.
 
     The larger the images, the deeper the networks, and torch's own first weights let a signal fade from layer
-    to layer: He's keep its size.  And a decoder that starts at grey and ends in tanh runs towards the
-    background so fast that the slope of tanh is gone by then: this one starts at the mean brightness.
+    to layer: He's keep its size.  And a decoder or generator that starts at grey and ends in tanh runs to the
+    background so fast that the slope of tanh is gone by then: these start at the mean brightness.
     Source: He et al. 2015, Delving Deep into Rectifiers, equation 10.
     """
     if kind.size <= SMALL or kind.mean is None:
@@ -235,11 +235,18 @@ def awake(model: Generative, kind: Kind) -> Generative:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)
     with torch.no_grad():
-        for decoder in getattr(model, "decoders", None) or [model.decoder]:
-            *_, last = (layer for layer in decoder if isinstance(layer, nn.Conv2d))
+        for decoder in decoders(model):
+            *_, last = (layer for layer in decoder.modules() if isinstance(layer, nn.Conv2d))
             last.weight.mul_(0.1)
             last.bias.copy_(kind.mean.mean((1, 2)).clamp(-0.99, 0.99).atanh())
     return model
+
+
+def decoders(model: Generative) -> list[nn.Module]:
+    """The networks of a model that end in images."""
+    if isinstance(model, SwapAutoencoder):
+        return list(model.decoders)
+    return [model.generator if isinstance(model, GAN) else model.decoder]
 
 
 def chain(schedule: str) -> Schedule:

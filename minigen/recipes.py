@@ -183,17 +183,15 @@ class Recipe:
 
 ADVERSARIAL = {"lr": 1e-3, "betas": (0.5, 0.9), "decay": 0.995}
 DEEP = {"large": {"lr": 1e-3}}  # the networks are deeper then
-CODED = {"batch": 32, "lr": 1e-3, "betas": (0.9, 0.99), "decay": 0.99, "cooldown": 0.4}
+COOLED = {"betas": (0.9, 0.99), "decay": 0.99, "cooldown": 0.4}  # for runs of minutes
+CODED = {"batch": 32, "lr": 1e-3, **COOLED}
 GUIDED = {"shown": with_labels, "lr": 2e-3}
-DIFFUSED = {  # what was best of those in benchmarks/TRIALS.md
-    "patch": 2, "schedule": "middle", "target": "velocity",
-    "betas": (0.9, 0.99), "decay": 0.99, "cooldown": 0.4,
-}  # fmt: skip
+DIFFUSED = {"patch": 2, "schedule": "middle", "target": "velocity", **COOLED}  # see benchmarks/TRIALS.md
 RECIPES = {
     "linear_autoencoder": Recipe(models.linear_autoencoder, (10, 1200, 6000), remade=rebuilt),
     "autoencoder": Recipe(models.autoencoder, (10, 1200, 6000), remade=rebuilt, **DEEP),
     "denoiser": Recipe(models.denoiser, (10, 1200, 6000), with_noise, restored),
-    "vae": Recipe(models.vae, (10, 1500, 6000), batch=128, **DEEP),
+    "vae": Recipe(models.vae, (10, 1500, 6000), batch=128, large={"batch": 32, "lr": 2e-3, **COOLED}),
     "bernoulli_vae": Recipe(models.bernoulli_vae, (10, 1500, 6000), black_and_white, batch=128, **DEEP),
     "conditional_vae": Recipe(models.conditional_vae, (10, 1500, 6000), with_labels, **DEEP),
     "swap_autoencoder": Recipe(models.swap_autoencoder, (10, 1200, 6000), with_families, swapped, **DEEP),

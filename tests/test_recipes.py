@@ -262,3 +262,18 @@ def test_a_decoder_of_large_dark_images_learns_to_see_what_is_bright(name, monke
     assert contrast() > 0.1
     monkeypatch.setattr(recipes.models, "awake", lambda model, kind: model)
     assert contrast() < 0.05
+
+
+@pytest.mark.parametrize("name", ["gan", "wgan_gp", "conditional_gan"])
+def test_a_generator_of_large_dark_images_starts_as_dark_as_they_are(name, monkeypatch):
+    kind = replace(supply("mnist").kind, mean=torch.full((1, 32, 32), -0.8))
+    labels = (torch.arange(50) % 10,) if name == "conditional_gan" else ()
+
+    @torch.no_grad()
+    def brightness():
+        model = RECIPES[name].make(kind, {"width": 8})
+        return float(model.generator(torch.randn(50, model.latent), *labels).mean())
+
+    assert abs(brightness() + 0.8) < 0.1
+    monkeypatch.setattr(recipes.models, "awake", lambda model, kind: model)
+    assert brightness() > -0.3
