@@ -150,6 +150,7 @@ def lucid_tuned(
         network, image_size=SIDE, sampling_timesteps=50, ddim_sampling_eta=1.0, auto_normalize=False
     )
     model.to(memory_format=torch.channels_last)
+    settings = {"batch": 16, "lr": 1e-3} | settings
     return Tuned(model, lambda m, x: m(x), lambda m, n: m.sample(batch_size=n), images, **settings)
 
 
