@@ -239,7 +239,7 @@ def sample(
         typer.Option("--guidance", "-w", help="Of a model told labels (1) or words (3); 1 is without."),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Of a diffusion model: 20 unless given, 25 above 8 pixels.")
+        int | None, typer.Option(min=1, help="Of a diffusion model: 20 unless given, 12 above 8 pixels.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all random draws.")] = 0,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, …: the GPU if there is one.")] = None,
@@ -260,7 +260,7 @@ def evaluate(
     fake: Annotated[str, typer.Argument(help="The same; or a run's folder, a checkpoint, or digit_vae, …")],
     draws: Annotated[int, typer.Option(min=2, help="Pictures to draw from a model, or of shapes.")] = 1000,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Of a diffusion model: 20 unless given, 25 above 8 pixels.")
+        int | None, typer.Option(min=1, help="Of a diffusion model: 20 unless given, 12 above 8 pixels.")
     ] = None,
     features: Annotated[
         str | None,

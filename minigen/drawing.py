@@ -17,13 +17,13 @@ from minigen.ddpm import DDPM, ConditionalDDPM
 from minigen.images import tile
 from minigen.latent import STEPS, Latent
 from minigen.models import SMALL
-from minigen.samplers import few_steps
+from minigen.samplers import few_steps, times, times_by_noise
 from minigen.text import TextDDPM, tokenize
 
 RUN = "run.safetensors"  # in a run's folder: all that it needs to go on, and all that drawing needs
 BATCH = 250  # pictures that are drawn at once
 GUIDANCE = 3.0  # of a model that is told what to draw in words: see lesson 63
-MORE_STEPS = 25  # of a diffusion model above SMALL pixels, where STEPS are too few: benchmarks/TRIALS.md
+LARGE_STEPS = 12  # of a diffusion model above SMALL pixels, at other times: benchmarks/TRIALS.md
 SHEET = ".png"  # the ending of a sheet
 COLUMNS = 10  # pictures in a row of a sheet, at most
 SEEN = 32  # pixels that a picture on a sheet has at least, to be seen
@@ -71,10 +71,11 @@ def draw(
 
     labels: classes to ask for, one after the other and again from the start; all of them unless given, for a
     model that is told what to draw.  steps: of a diffusion model, at most all of its chain; unless given,
-    STEPS, or MORE_STEPS where its pictures are above SMALL pixels and no codes.  guidance: w, for a diffusion
-    model that is told what to draw, 1 for none; unless given, 1 for labels and GUIDANCE for words.  progress:
-    a bar on stderr where someone looks at it.  prompts: captions to ask for, one after the other and again
-    from the start, for a model that is told words; unless given, the empty one, which asks for nothing.
+    STEPS, or LARGE_STEPS where its pictures are above SMALL pixels and no codes.  guidance: w, for a
+    diffusion model that is told what to draw, 1 for none; unless given, 1 for labels and GUIDANCE for words.
+    progress: a bar on stderr where someone looks at it.  prompts: captions to ask for, one after the other
+    and again from the start, for a model that is told words; unless given, the empty one, which asks for
+    nothing.
     The same seed gives the same images on one device.
     Raises ValueError for what this model cannot be asked for.
     """
@@ -127,7 +128,6 @@ def _how(model: Generative, steps: int | None, guidance: float | None) -> Draw:
         return lambda n, told: model.sample(n, told, w, steps or STEPS)
     if isinstance(model, DDPM | ConditionalDDPM):
         w = 1.0 if guidance is None else guidance
-        steps = steps or (STEPS if model.shape[-1] <= SMALL else MORE_STEPS)
         return lambda n, labels: _diffuse(model, n, labels, steps, w)
     if steps is not None:
         raise ValueError(f"steps are for a diffusion model; a {_name(model)} draws in one")
@@ -135,18 +135,23 @@ def _how(model: Generative, steps: int | None, guidance: float | None) -> Draw:
 
 
 def _diffuse(
-    model: DDPM | ConditionalDDPM, n: int, labels: Tensor | None, steps: int, guidance: float
+    model: DDPM | ConditionalDDPM, n: int, labels: Tensor | None, steps: int | None, guidance: float
 ) -> Tensor:
-    """n images of a diffusion model, in few steps."""
+    """n images of a diffusion model, in few steps: along the chain that is left of its own at their times."""
     predict = model.predict if labels is None else model.guided(labels, guidance)
-    where = next(model.parameters()).device
+    where, alpha_bar = next(model.parameters()).device, model.schedule.alpha_bar
+    if model.shape[-1] <= SMALL:
+        path = times(len(alpha_bar) - 1, steps or STEPS)[::-1]
+    else:
+        path = times_by_noise(alpha_bar, steps or LARGE_STEPS)[::-1]
 
     def noise(t: int) -> Tensor:
         return torch.randn(n, *model.shape, device=where)
 
     x = few_steps(
-        predict, noise(0), model.schedule.alpha_bar, steps, 1.0, noise, second_order=True, clip=True
-    )
+        lambda x_t, i: predict(x_t, path[i]), noise(0), alpha_bar[path], len(path) - 1, 1.0, noise,
+        second_order=True, clip=True,
+    )  # fmt: skip
     return x.clamp(-1, 1)
 
 

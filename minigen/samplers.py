@@ -71,6 +71,25 @@ def times(last: int, steps: int) -> list[int]:
     return [round(last * i / steps) for i in range(steps, -1, -1)]
 
 
+def times_by_noise(alpha_bar: Tensor, steps: int, most: float = 10.0) -> list[int]:
+    """steps + 1 times from T down to 0, closest together where there is most noise.
+
+    The first is T, where nothing is known of the picture. The others lie where σ/α, the noise over the
+    signal, comes nearest to numbers whose square roots fall evenly from that of `most` to the least of all.
+    alpha_bar: (T + 1,), the table.  steps, and what is returned and raised: as for `times`.
+    Source: Karras et al. 2022, Elucidating the Design Space of Diffusion-Based Generative Models, equation 5,
+    with ρ = 2.
+    """
+    last = times(len(alpha_bar) - 1, steps)[0]
+    roots = ((1 - alpha_bar) / alpha_bar)[1:].cpu() ** 0.25  # of σ/α, at t = 1 … T
+    wanted = torch.linspace(min(most**0.5, float(roots[-1])), float(roots[0]), steps - 1)
+    nearest = 1 + (roots - wanted[:, None]).abs().argmin(1)
+    path = [0]
+    for t in [*reversed(nearest.tolist()), last]:
+        path.append(max(t, path[-1] + 1))  # no time twice
+    return [min(t, last - i) for i, t in enumerate(reversed(path))]
+
+
 def ddim_step(
     x_t: Tensor, x0: Tensor, t: int, s: int, alpha_bar: Tensor, eta: float = 0.0, noise: Tensor | float = 0.0
 ) -> Tensor:

@@ -12,7 +12,7 @@ from minigen.data.folder import image_files, read_images
 from minigen.data.named import DATASETS, supply
 from minigen.images import to_bytes
 from minigen.recipes import RECIPES, Kind, about
-from minigen.samplers import few_steps
+from minigen.samplers import few_steps, times_by_noise
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +77,7 @@ def test_a_diffusion_model_draws_in_as_many_steps_as_asked_for():
     assert len(calls) == drawing.STEPS + 7
     model.shape = 1, 16, 16
     drawing.draw(model, 2)
-    assert len(calls) == drawing.STEPS + 7 + drawing.MORE_STEPS
+    assert len(calls) == drawing.STEPS + 7 + drawing.LARGE_STEPS
     model.shape = 1, 8, 8
     torch.manual_seed(3)
     noise = torch.randn(2, 1, 8, 8)
@@ -86,6 +86,14 @@ def test_a_diffusion_model_draws_in_as_many_steps_as_asked_for():
         second_order=True, clip=True,
     )  # fmt: skip
     assert torch.allclose(drawing.draw(model, 2, seed=3, steps=7), expected.clamp(-1, 1))
+
+
+def test_large_images_are_drawn_at_times_that_lie_close_where_there_is_noise():
+    model, asked = model_of("ddpm"), []
+    model.shape = 1, 16, 16
+    model.network.register_forward_hook(lambda _, given, __: asked.append(int(given[1][0])))
+    drawing.draw(model, 2, steps=9)
+    assert [*asked, 0] == times_by_noise(model.schedule.alpha_bar, 9)
 
 
 def test_guidance_reaches_the_model():

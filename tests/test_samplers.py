@@ -13,12 +13,13 @@ from minigen.diffusion import (
     data_from_noise,
     exact_noise,
     linear_betas,
+    middle_betas,
     posterior,
     q_sample,
 )
 from minigen.metrics import mmd
 from minigen.recipes import fingerprint
-from minigen.samplers import ddim_step, extrapolate, few_steps, invert, jump, times
+from minigen.samplers import ddim_step, extrapolate, few_steps, invert, jump, times, times_by_noise
 
 CHAINS = {"linear": Schedule(linear_betas()), "cosine": Schedule(cosine_betas())}
 
@@ -58,6 +59,24 @@ def test_times_fall_from_t_to_0_evenly(steps):
 def test_times_refuse_a_number_of_steps_that_the_chain_does_not_have(steps):
     with pytest.raises(ValueError, match=f"from 1 to 1000, the number of steps in the chain; got {steps}"):
         times(1000, steps)
+    with pytest.raises(ValueError, match=f"from 1 to 1000, the number of steps in the chain; got {steps}"):
+        times_by_noise(CHAINS["cosine"].alpha_bar, steps)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 12, 50, 999, 1000])
+@pytest.mark.parametrize("chain", [*CHAINS.values(), Schedule(middle_betas())], ids=[*CHAINS, "middle"])
+def test_times_by_noise_fall_from_t_to_0_and_none_comes_twice(chain, steps):
+    found = times_by_noise(chain.alpha_bar, steps)
+    assert found[0] == 1000 and found[-1] == 0 and len(found) == steps + 1
+    assert all(t > s for t, s in pairwise(found))
+
+
+def test_times_by_noise_are_even_in_the_root_of_noise_over_signal():
+    roots = torch.linspace(0.1, 4, 1000, dtype=torch.float64)  # 3, the root of `most`, at t = 744
+    alpha_bar = torch.cat([torch.ones(1), 1 / (1 + roots**4)])
+    even = [round(t) for t in torch.linspace(744, 1, 7).tolist()]
+    assert times_by_noise(alpha_bar, 8, most=9.0) == [1000, *even, 0]
+    assert times_by_noise(alpha_bar, 4, most=100.0) == [1000, 999, 500, 1, 0]  # not so much noise is there
 
 
 @pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)
