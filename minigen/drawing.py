@@ -143,7 +143,8 @@ def _diffuse(
     if model.shape[-1] <= SMALL:
         path = times(len(alpha_bar) - 1, steps or STEPS)[::-1]
     else:
-        path = times_by_noise(alpha_bar, steps or LARGE_STEPS)[::-1]
+        most = 10 * math.sqrt(math.prod(model.shape) / 16**2)  # hides how bright they are: see models.chain
+        path = times_by_noise(alpha_bar, steps or LARGE_STEPS, most)[::-1]
 
     def noise(t: int) -> Tensor:
         return torch.randn(n, *model.shape, device=where)

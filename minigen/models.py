@@ -1,6 +1,8 @@
 """How each model of the course is made for images of any kind: what comes after `kind` are its settings."""
 
+import math
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 import torch
@@ -126,7 +128,7 @@ def ddpm(
     """A diffusion model, whose network sees squares of `patch` pixels as one; lesson 51."""
     check_unet(kind, width, multiples, patch)
     shape = (kind.channels, kind.size, kind.size)
-    return DDPM(UNet(kind.channels, width, multiples, patch), chain(schedule), shape, target)
+    return DDPM(UNet(kind.channels, width, multiples, patch), chain(schedule, shape), shape, target)
 
 
 def conditional_ddpm(
@@ -143,7 +145,7 @@ def conditional_ddpm(
     check_share("dropped", dropped)
     network = LabelledUNet(kind.classes, kind.channels, width, multiples, patch)
     shape = (kind.channels, kind.size, kind.size)
-    model = ConditionalDDPM(network, chain(schedule), shape, target, dropped)
+    model = ConditionalDDPM(network, chain(schedule, shape), shape, target, dropped)
     model.classes = kind.classes
     return model
 
@@ -249,9 +251,16 @@ def decoders(model: Generative) -> list[nn.Module]:
     return [model.generator if isinstance(model, GAN) else model.decoder]
 
 
-def chain(schedule: str) -> Schedule:
-    """A chain of 1,000 steps by its name."""
-    return Schedule({"cosine": cosine_betas, "linear": linear_betas, "middle": middle_betas}[schedule]())
+def chain(schedule: str, shape: tuple[int, ...] = ()) -> Schedule:
+    """A chain of 1,000 steps by its name, for images of a shape, or codes.
+
+    How bright an image of D numbers is shows through √D times as much noise as one of them does. So the
+    strongest noise of the middle chain, but for the last step, grows as √D above 16×16; its weakest stays.
+    """
+    further = max(0.0, 0.5 * math.log(math.prod(shape) / 16**2))  # in log(σ/α)
+    ends = 3.09  # standard deviations from the centre to the quantiles of 1/1000 and 999/1000
+    middle = partial(middle_betas, centre=0.4 + further / 2, spread=0.8 + further / (2 * ends))
+    return Schedule({"cosine": cosine_betas, "linear": linear_betas, "middle": middle}[schedule]())
 
 
 def check_share(name: str, value: float) -> None:

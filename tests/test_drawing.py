@@ -96,6 +96,33 @@ def test_large_images_are_drawn_at_times_that_lie_close_where_there_is_noise():
     assert [*asked, 0] == times_by_noise(model.schedule.alpha_bar, 9)
 
 
+@pytest.mark.parametrize("shape", [(1, 16, 16), (3, 32, 32)])
+def test_large_images_are_dark_grey_and_light_as_often_as_the_data(shape, monkeypatch):
+    """With the exact noise of pictures that are dark, grey or light all over."""
+    kind = Kind("any", shape[0], shape[1], shape[2], 10)
+    brightness = torch.tensor([-0.8, 0.0, 0.8])
+
+    def share_of_grey():
+        model = RECIPES["ddpm"].make(kind, RECIPES["ddpm"].defaults(shape[1]) | {"width": 16})
+
+        def predict(x_t, t):
+            a = model.schedule.alpha_bar[t]
+            fit = (
+                a.sqrt() * brightness * x_t.sum((1, 2, 3))[:, None] - a * brightness**2 * x_t[0].numel() / 2
+            ) / (1 - a)
+            data = (fit.softmax(1) * brightness).sum(1)[:, None, None, None].float()
+            return (x_t - a.sqrt() * data) / (1 - a).sqrt()
+
+        model.predict = predict
+        return (drawing.draw(model, 1000).mean((1, 2, 3)).abs() < 0.4).float().mean()
+
+    assert abs(share_of_grey() - 1 / 3) < 0.1
+    if shape == (3, 32, 32):
+        chain = recipes.models.chain
+        monkeypatch.setattr(recipes.models, "chain", lambda schedule, shape: chain(schedule))
+        assert share_of_grey() > 0.6
+
+
 def test_guidance_reaches_the_model():
     torch.manual_seed(0)
     model = model_of("conditional_ddpm")
