@@ -26,7 +26,9 @@ VAES = ["minigen `vae`", "minigen `vae beta=8`", "pythae's VAE, tuned", "pythae'
 GANS = ["minigen `gan`", "minigen `wgan_gp`", "DCGAN, tuned", "DCGAN of PyTorch's tutorial"]
 SAID = """pythae's VAE is that of its README, or, tuned, its β-VAE around minigen's networks with the loop
 of the tuned diffusion models. The DCGAN is that of PyTorch's tutorial, with two layers fewer on each side,
-or, tuned, with other widths and rates and averaged weights."""
+or, tuned, with other widths and rates and averaged weights. A step of `wgan_gp` has five of its critic, each
+with second derivatives for the penalty, so it takes fewer in the same time; `gan` has no
+normalisation, as in lesson 30."""
 
 
 class PythaeDocumented(Learner):

@@ -56,11 +56,13 @@ AXES: dict[str, dict[str, Callable[[], Learner]]] = {
     "width of the network": {f"{n}": partial(of_width, n) for n in (16, 32, 64, 96)},
     "images in the data set, 32×32 in colour": {
         **{f"{n:,}": partial(stored, n) for n in (1_000, 10_000, 60_000)},
-        "no end (shapes)": streamed,
+        "∞ (shapes)": streamed,
     },
 }
 WORDS = f"""`ddpm` with a U-Net of width 32 and multiples 1, 2 that sees each pixel, on grey images of 16×16,
-{BATCH} in a batch, where nothing else is said; memory is all that the process ever held.
+{BATCH} in a batch, where nothing else is said; memory is the
+most that the process ever held. Points are medians, lines go from the least to the most; ∞: shapes drawn as
+they are needed, none twice.
 
 ![Images a second and memory against four things](growth.png)
 
@@ -81,14 +83,20 @@ def speeds(axis: str, turn: Turn) -> list[float]:
 
 
 def picture(found: dict[str, list[Turn]]) -> Figure:
+    """Medians as points, from the least to the most that was seen as a line; a row has one scale."""
     figure = Figure(figsize=(13, 5), layout="constrained")
-    for column, (axis, turns) in zip(figure.subplots(2, 4).T, found.items(), strict=True):
-        names = [turn.name for turn in turns]
-        middles = [statistics.median(speeds(axis, turn)) for turn in turns]
-        column[0].bar(names, middles, color="C0")
+    for column, (axis, turns) in zip(figure.subplots(2, 4, sharey="row").T, found.items(), strict=True):
+        names = [turn.name.partition(" ")[0] for turn in turns]
+        seen = [speeds(axis, turn) for turn in turns]
+        middles = [statistics.median(rates) for rates in seen]
+        ends = [[m - min(s) for m, s in zip(middles, seen, strict=True)],
+                [max(s) - m for m, s in zip(middles, seen, strict=True)]]  # fmt: skip
+        column[0].errorbar(names, middles, ends, fmt="o", capsize=4, color="C0")
         column[0].set_yscale("log")
         column[1].bar(names, [turn.held for turn in turns], color="C1")
         column[1].set_xlabel(axis)
+        for panel in column:
+            panel.grid(axis="y", alpha=0.3)
     figure.axes[0].set_ylabel("images a second")
     figure.axes[4].set_ylabel("MB")
     return figure

@@ -1,11 +1,13 @@
 """Time to quality: programs learn for the same time, in turn, then draw; how good is what they draw?
 
 What is measured is kept in a file of figures after each run, and the section of RESULTS.md is written from
-it, so that budgets and runs can be measured one by one.
+it, so that budgets and runs can be measured one by one.  A row does not know the code that it was measured
+with: who changes a program takes its rows out of the file.
 """
 
 import argparse
 import json
+import re
 import statistics
 from collections.abc import Callable
 from functools import partial
@@ -95,6 +97,7 @@ def contest(
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="a run for each")
     parser.add_argument("--only", nargs="+", choices=every, default=every, metavar="PROGRAM")
     parser.add_argument("--quick", action="store_true", help="as little as can be, and write nothing")
+    parser.add_argument("--rewrite", action="store_true", help="only write the section, of what was kept")
     args = parser.parse_args()
     torch.set_num_threads(THREADS)
     circumstances = report.circumstances(packages, THREADS)
@@ -105,23 +108,36 @@ def contest(
         programs=programs,
     )  # fmt: skip
     kept = Path(__file__).with_name(f"{title.lower()}.json")
+
+    def keep(fresh: list[dict]) -> None:
+        """Puts rows in the place of those of the same runs, and writes the section."""
+        runs = {(r["program"], r["budget"], r["seed"]) for r in fresh}
+        old = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else []
+        rows = fresh + [r for r in old if (r["program"], r["budget"], r["seed"]) not in runs]
+        with replacing(kept) as path:
+            path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        report.write(title, machines(rows) + words + tables(rows, groups) + goals(rows))
+
+    if args.rewrite:
+        return keep([])
     for budget in [2.0] if args.quick else args.seconds:
         for seed in args.seeds:
             for group in groups.values():
                 chosen = [n for n in group if n in args.only and (seed == 0 or n not in once)]
-                if not chosen:
-                    continue
-                rows = race(make, chosen, budget, seed, judge, 10 if args.quick else DRAWN)
-                if args.quick:
-                    continue
-                rows = [row | {"circumstances": circumstances} for row in rows]
-                fresh = {(r["program"], r["budget"], r["seed"]) for r in rows}
-                old = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else []
-                rows += [r for r in old if (r["program"], r["budget"], r["seed"]) not in fresh]
-                with replacing(kept) as path:
-                    path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-                runs = "".join(sorted({r["circumstances"] for r in rows}))
-                report.write(title, runs + words + tables(rows, groups) + goals(rows))
+                if chosen:
+                    rows = race(make, chosen, budget, seed, judge, 10 if args.quick else DRAWN)
+                    if not args.quick:
+                        keep([row | {"circumstances": circumstances} for row in rows])
+
+
+def machines(rows: list[dict]) -> str:
+    """What the runs ran on, a paragraph for each day, machine and versions."""
+    said: dict[str, list[str]] = {}
+    for text in {r["circumstances"] for r in rows}:
+        loads = re.findall(r"load ([\d.]+)", text)
+        said.setdefault(re.sub(r"load [\d.]+", "load LOAD", text), []).extend(loads)
+    ends = {text: sorted(loads, key=float) for text, loads in sorted(said.items())}
+    return "".join(text.replace("LOAD", "–".join(dict.fromkeys(e[:1] + e[-1:]))) for text, e in ends.items())
 
 
 def tables(rows: list[dict], groups: dict[str, list[str]]) -> str:

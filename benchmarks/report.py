@@ -11,7 +11,12 @@ from pathlib import Path
 from minigen.core import replacing
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-HEAD = "# Benchmarks\n\nWritten by the programs of this folder (`make bench`); changes by hand are lost.\n\n"
+HEAD = """# Benchmarks
+
+Written by the programs of this folder (`make bench`); changes by hand are lost. What was tried on the way,
+what it gave and what was dropped is in [TRIALS.md](TRIALS.md).
+
+"""
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:

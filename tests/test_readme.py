@@ -4,6 +4,9 @@ import json
 import re
 import subprocess
 import sys
+from itertools import dropwhile, takewhile
+
+import pytest
 
 from minigen import settings
 from minigen.course.card import Card
@@ -14,6 +17,7 @@ from minigen.course.script import ROOT, lessons, read
 from minigen.recipes import RECIPES, Kind
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+MEASURED = (ROOT / "benchmarks/RESULTS.md").read_text(encoding="utf-8")
 
 
 def rows():
@@ -65,8 +69,37 @@ def test_the_card_that_the_readme_shows_is_the_one_a_learner_sees():
     assert f"```\n{Card(exercise, evaluate(exercise, answer))!r}\n```" in README
 
 
+def below(heading):
+    """{first cell: the others} of the first table below a heading of the benchmarks' results."""
+    lines = iter(MEASURED.split(f"{heading}\n")[1].splitlines())
+    rows = takewhile(bool, dropwhile(lambda line: line[:1] != "|", lines))
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    return {name: dict(zip(cells[0][1:], others, strict=True)) for name, *others in cells[2:]}
+
+
+def two_digits(cell):
+    """The median in a cell of results, with two digits."""
+    return f"{float(f'{float(cell.split()[0]):.2g}'):,g}"
+
+
+@pytest.mark.parametrize("what", ["Diffusion", "VAE", "GAN"])
+def test_the_distances_are_the_measured_ones(what):
+    said = re.search(rf"^\| {what} \|(.*)\n\|-.*\n((?:\|.*\n)+)", README, re.M)
+    tables = [below(f"### {what} {budget}") for budget in re.findall(r"after \d+ s", said[1])]
+    assert tables and {len(table) for table in tables} == {len(said[2].splitlines())}
+    for row in said[2].splitlines():
+        name, *distances, seconds = [cell.strip() for cell in row.strip("|").split("|")]
+        assert distances == [two_digits(table[name]["Fréchet distance"]) for table in tables], name
+        assert seconds == two_digits(tables[-1][name]["s for 1,000 images"]), name
+
+
+def test_the_pace_is_the_measured_one():
+    said = re.search(r"minigen trains on ([\d.]+) times as many images a second as (\S+), the next", README)
+    assert f"{said[1]} times {said[2]}'s; " in MEASURED
+
+
 def test_the_graders_speeds_are_the_measured_ones():
-    section = (ROOT / "benchmarks/RESULTS.md").read_text(encoding="utf-8").split("## Graders")[1]
+    section = MEASURED.split("## Graders")[1]
     measured = dict(re.findall(r"^\| (.+?) \| \d+ \+ \d+ \| all as made \| ([\d.]+) \(", section, re.M))
     measured["`minigen grade`"] = measured["`minigen grade --jobs 2`"]
     said = re.findall(r"^\| (.+?) \| ([\d.]+) \| (?:both walls|none) \|$", README, re.M)
