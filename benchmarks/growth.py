@@ -62,6 +62,8 @@ AXES: dict[str, dict[str, Callable[[], Learner]]] = {
 WORDS = f"""`ddpm` with a U-Net of width 32 and multiples 1, 2 that sees each pixel, on grey images of 16×16,
 {BATCH} in a batch, where nothing else is said; memory is the most that the process ever
 held. Points are medians, lines go from the least to the most; ∞: shapes drawn as they are needed, none twice.
+Attention compares all places of the smallest size with each other: that grows with the fourth power of the
+side.
 
 ![Images a second and memory against four things](growth.png)
 
