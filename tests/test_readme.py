@@ -93,6 +93,11 @@ def test_the_distances_are_the_measured_ones(what):
         assert seconds == two_digits(tables[-1][name]["s for 1,000 images"]), name
 
 
+def test_real_digits_stand_where_they_were_measured():
+    said = re.search(r"1,000 other digits of MNIST stand at [\d.]+", README)[0]
+    assert said.replace("other digits of MNIST", "of those others") in MEASURED
+
+
 def test_the_pace_is_the_measured_one():
     said = re.search(r"minigen trains on ([\d.]+) times as many images a second as (\S+), the next", README)
     assert f"{said[1]} times {said[2]}'s; " in MEASURED
