@@ -88,7 +88,7 @@ def test_goals_say_who_is_better():
     assert "better than" not in diffusion.goals(rows)  # the others may be better yet
     said = diffusion.goals(rows + far)
     assert f"After 60 s minigen's distance is 1: better than all others after 180 s ({other}: 1.1)." in said
-    assert f"is {other} after 180 s: 1,000 images take it 12 s, 6.0 times as long." in said
+    assert f"is {other} after 180 s: 1,000 images take it 12 s, 6.0 times as long; 5 is the aim." in said
     worse = diffusion.goals([row(ours, 60, 1.0, 2.0), row(other, 180, 0.9, 1.0), *far])
     assert "not better than the best after 180 s" in worse and "0.5 times as long" in worse
     nobody = diffusion.goals([row(ours, 60, 1.0), row(other, 60, 2.0), row(other, 180, 1.3)])
@@ -99,6 +99,13 @@ def test_the_best_of_each_family_is_named():
     first, second, *_ = families.VAES
     said = families.goals([row(first, 60, 2.0), row(second, 60, 1.0), row(families.GANS[0], 60, 3.0)])
     assert said == f"- After 60 s {second} is best with 1, then {first}: 2.\n"
+
+
+def test_runs_of_one_day_and_machine_are_one_paragraph():
+    rows = [{"circumstances": f"{day}. 2 cores, load {load} at the start."} for day, load in
+            (("Monday", 0.9), ("Monday", 10.2), ("Tuesday", 1.0), ("Monday", 2.5))]  # fmt: skip
+    one, other = "Monday. 2 cores, load 0.9–10.2 at the start.", "Tuesday. 2 cores, load 1.0 at the start."
+    assert quality.machines(rows) == one + other
 
 
 def test_a_table_has_medians_with_what_lies_around_them_and_says_when_fewer_were_drawn():
