@@ -19,16 +19,20 @@ from torch.nn.functional import binary_cross_entropy_with_logits as cross_entrop
 from torch.optim import Adam, AdamW
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from minigen.data.named import Kind
 from minigen.layers import image_decoder, image_encoder
+from minigen.models import awake
+from minigen.recipes import RECIPES
 from minigen.speed import Average
 
 VAES = ["minigen `vae`", "minigen `vae beta=8`", "pythae's VAE, tuned", "pythae's VAE, documented"]
 GANS = ["minigen `gan`", "minigen `wgan_gp`", "DCGAN, tuned", "DCGAN of PyTorch's tutorial"]
-SAID = """pythae's VAE is that of its README, or, tuned, its β-VAE around minigen's networks with the loop
+CRITIC_STEPS = RECIPES["wgan_gp"].defaults(SIDE)["critic_steps"]
+SAID = f"""pythae's VAE is that of its README, or, tuned, its β-VAE around minigen's networks with the loop
 of the tuned diffusion models. The DCGAN is that of PyTorch's tutorial, with two layers fewer on each side,
-or, tuned, with other widths and rates and averaged weights. A step of `wgan_gp` has five of its critic, each
-with second derivatives for the penalty, so it takes fewer in the same time; `gan` has no
-normalisation, as in lesson 30."""
+or, tuned, with other widths and rates and averaged weights. A step of `wgan_gp` has
+{CRITIC_STEPS} of its critic, each with second derivatives for the penalty, so it takes fewer in the same
+time; `gan` has no normalisation, as in lesson 30."""
 
 
 class PythaeDocumented(Learner):
@@ -41,15 +45,15 @@ class PythaeDocumented(Learner):
         self.networks = (self.model,)
         self.optimizer = AdamW(self.model.parameters(), lr=1e-3, weight_decay=0.05, betas=(0.91, 0.995))
         self.plateau = ReduceLROnPlateau(self.optimizer, patience=5, factor=0.5)
-        self.images, self.losses = (images + 1) / 2, []
+        self.images, self.losses, self.batch = (images + 1) / 2, [], 200
 
     def step(self, share: float) -> bool:
         self.optimizer.zero_grad()
-        loss = self.model({"data": self.images[torch.randint(len(self.images), (200,))]}).loss
+        loss = self.model({"data": self.images[torch.randint(len(self.images), (self.batch,))]}).loss
         loss.backward()
         self.optimizer.step()
         self.losses.append(loss.item())
-        if len(self.losses) == len(self.images) // 200:  # an epoch
+        if len(self.losses) == len(self.images) // self.batch:  # an epoch
             self.plateau.step(statistics.mean(self.losses))
             self.losses.clear()
         return True
@@ -62,7 +66,7 @@ class PythaeDocumented(Learner):
 def pythae_tuned(
     images: Tensor, latent: int = 8, width: int = 16, beta: float = 1.0, **settings: Any
 ) -> Learner:
-    """pythae's β-VAE around minigen's networks, with the loop of the tuned diffusion models.
+    """pythae's β-VAE around minigen's networks and their first weights, with the loop of the tuned ones.
 
     Each pixel is a probability of white: with squared errors it soon draws nothing but black.
     """
@@ -89,7 +93,10 @@ def pythae_tuned(
             return ModelOutput(reconstruction=self.layers(z).sigmoid())
 
     config = BetaVAEConfig(input_dim=(1, SIDE, SIDE), latent_dim=latent, beta=beta, reconstruction_loss="bce")
-    model = BetaVAE(config, Encoder(), Decoder()).to(memory_format=torch.channels_last)
+    model = awake(BetaVAE(config, Encoder(), Decoder()), Kind("mnist", 1, SIDE, SIDE, 10, images.mean(0)))
+    *_, last = (layer for layer in model.decoder.modules() if isinstance(layer, nn.Conv2d))
+    last.bias.data.mul_(2)  # a sigmoid, where minigen's decoder has tanh(x) = 2 sigmoid(2x) - 1
+    model.to(memory_format=torch.channels_last)
 
     def loss(model: nn.Module, x: Tensor) -> Tensor:
         return model({"data": (x + 1) / 2}).loss
@@ -203,9 +210,11 @@ def goals(rows: list[dict]) -> str:
             }
             if len(found) > 1:
                 first, second, *_ = sorted(found, key=found.get)
+                worst = max(r["distance"] for r in here if r["program"] == first)
+                overlap = worst > min(r["distance"] for r in here if r["program"] == second)
                 said.append(
                     f"- After {budget:g} s {first} is best with {found[first]:.3g}, "
-                    f"then {second}: {found[second]:.3g}."
+                    f"then {second}: {found[second]:.3g}{'; their runs overlap' if overlap else ''}."
                 )
     return "\n".join(said) + "\n"
 

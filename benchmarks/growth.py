@@ -61,7 +61,8 @@ AXES: dict[str, dict[str, Callable[[], Learner]]] = {
 }
 WORDS = f"""`ddpm` with a U-Net of width 32 and multiples 1, 2 that sees each pixel, on grey images of 16×16,
 {BATCH} in a batch, where nothing else is said; memory is the most that the process ever
-held. Points are medians, lines go from the least to the most; ∞: shapes drawn as they are needed, none twice.
+held. Points are the middle of two turns of 10 s, lines go from one to the other; all of a table take turns,
+the tables do not, so the machine may be slower in one. ∞: shapes drawn as they are needed, none twice.
 Attention compares all places of the smallest size with each other: that grows with the fourth power of the
 side.
 

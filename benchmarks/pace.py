@@ -157,12 +157,10 @@ def timed(work: Callable[[], object], times: int) -> list[float]:
     return seconds[5:]
 
 
-def work(kind: Kind, settings: dict) -> float:
+def work(learner: Learner) -> float:
     """GFLOP of a training step, counted by torch: convolutions and products of matrices."""
-    model = RECIPES["ddpm"].make(kind, settings)
-    x = torch.rand(BATCH, kind.channels, kind.size, kind.size)
     with FlopCounterMode(display=False) as counter:
-        model.loss((x, None)).backward()
+        learner.step(0.0)
     return counter.get_total_flops() / 1e9
 
 
@@ -208,17 +206,18 @@ def beside_others(seconds: float) -> str:
             name,
             NETWORKS[name],
             f"{turn.parameters / 1e6:.2f}",
+            f"{work(program(name)):.1f}",
             report.spread(rates(turn)),
             f"{middle[OURS] / middle[name]:.2f}×",
             f"{turn.megabytes:.0f}",
         ]
         for name, turn in found.items()
     ]
-    header = ["", "network", "million weights", "images a second", "minigen reaches", "MB for learning"]
+    header = ["", "network", "million weights", "GFLOP a step", "images a second", "minigen reaches"]
     ratio = middle[OURS] / middle[best]
     verdict = "reached" if ratio >= AIM else "not reached"
     said = f"{ratio:.2f} times {best}'s; {AIM:g} is the aim: {verdict}.\n\n"
-    return BESIDE + report.table(header, cells) + said
+    return BESIDE + report.table([*header, "MB for learning"], cells) + said
 
 
 def parts(seconds: float) -> str:
@@ -235,7 +234,8 @@ def parts(seconds: float) -> str:
 def shares() -> str:
     cells = []
     for subject, (kind, settings) in SUBJECTS.items():
-        loop, gflop, most = Loop(kind, settings, FAST), work(kind, settings), peak()  # in turn
+        loop, most = Loop(kind, settings, FAST), peak()
+        gflop = work(loop)
         rate = gflop / statistics.median(timed(partial(loop.step, 0), 30))
         cells.append([subject, f"{gflop:.1f}", f"{rate:.0f}", f"{most:.0f}", f"{100 * rate / most:.0f} %"])
     header = ["images", "GFLOP a step", "GFLOP a second", "of a convolution", "share"]
@@ -250,15 +250,17 @@ def shares() -> str:
 
 BESIDE = f"""Training steps of {BATCH} grey images of {SIDE}×{SIDE}: loss, gradient, Adam, averaged weights.
 minigen's are those of its own `train`, with all its checks; the others have the bare loop that `painters.py`
-calls tuned.
-Medians of the turns (least–most); memory is what learning adds to a process with its data and network.
+calls tuned. At equal weights the networks do not have equal work (GFLOP, as torch counts convolutions and
+products of matrices): most of minigen's weights are where an image has the fewest places. Medians of four
+turns of 10 s (least–most); memory is what learning adds to a process with its data and network.
 
 """
 PARTS = """### What makes a step fast
 
 minigen's `train`, images a second in torch's plain way, and how many times that it reaches. bfloat16 is used
 where a device has units that multiply it, and otherwise left alone; compiling takes its time before the first
-step, which is not counted here, and is not used. What was tried of the recipe itself is in TRIALS.md.
+step, which is not counted here, and is not used. Two turns of 10 s each, so differences of a tenth say
+nothing. What was tried of the recipe itself is in TRIALS.md.
 
 """
 SHARE = """### Where the time goes

@@ -35,11 +35,11 @@ from torch.nn.functional import mse_loss
 from torch.optim import Adam, AdamW, Optimizer
 from torch.utils.data import DataLoader
 
+from minigen import speed
 from minigen.data.named import Kind
 from minigen.data.rows import batches
 from minigen.drawing import draw
 from minigen.recipes import RECIPES
-from minigen.speed import Average
 from minigen.train import train
 
 
@@ -55,6 +55,7 @@ class Minigen(Learner):
     def __init__(self, recipe: str, images: Tensor, seed: int = 0, **settings: Any):
         kind = Kind("mnist", images.shape[1], SIDE, SIDE, 10, images.mean(0))
         self.chosen = chosen = RECIPES[recipe].defaults(SIDE) | settings | {"seed": seed}
+        self.batch = chosen["batch"]
         self.model, self.optimizers = RECIPES[recipe].make(kind, chosen), []
         self.networks = (self.model,)
         self.run = train(
@@ -92,14 +93,16 @@ class Tuned(Learner):
     ):
         self.model, self.loss, self.sampler, self.images = model.train(), loss, sampler, images
         self.networks, self.averaged = (model,), copy.deepcopy(model).eval().requires_grad_(False)
-        self.average = Average(self.averaged, model)
+        self.average = speed.Average(self.averaged, model)
         self.optimizer = Adam(model.parameters(), lr=lr, betas=(0.9, 0.99), fused=True)
         self.lr, self.batch, self.decay, self.cooldown, self.steps = lr, batch, decay, cooldown, 0
 
     def step(self, share: float) -> bool:
         cool([self.optimizer], self.lr, self.cooldown, share)
         self.optimizer.zero_grad()
-        self.loss(self.model, self.images[torch.randint(len(self.images), (self.batch,))]).backward()
+        with speed.precision(torch.device("cpu")):  # as minigen's `train`
+            loss = self.loss(self.model, self.images[torch.randint(len(self.images), (self.batch,))])
+        loss.backward()
         self.optimizer.step()
         self.steps += 1
         self.average.move(min(self.decay, (1 + self.steps) / (10 + self.steps)))
@@ -116,6 +119,8 @@ class Tuned(Learner):
 class LucidDocumented(Learner):
     """denoising-diffusion-pytorch as its README has it: its Trainer's steps, without flipping digits over."""
 
+    batch = 64  # in two parts
+
     def __init__(self, images: Tensor):
         network = Unet(dim=64, dim_mults=(1, 2, 4, 8), channels=1, flash_attn=True)
         self.model = GaussianDiffusion(network, image_size=SIDE, timesteps=1000, sampling_timesteps=250)
@@ -126,7 +131,7 @@ class LucidDocumented(Learner):
 
     def step(self, share: float) -> bool:
         for _ in range(2):
-            x = self.images[torch.randint(len(self.images), (32,))]
+            x = self.images[torch.randint(len(self.images), (self.batch // 2,))]
             (self.model(x) / 2).backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
@@ -142,7 +147,7 @@ class LucidDocumented(Learner):
 def lucid_tuned(
     images: Tensor, width: int = 16, mults: tuple[int, ...] = (1, 2, 4), heads: int = 1, **settings: Any
 ) -> Tuned:
-    """A narrow network, its own target (velocity) and chain, 50 steps with some fresh noise."""
+    """A narrow network, its own target (velocity) and chain, 50 steps with all fresh noise (η = 1)."""
     network = Unet(
         dim=width, dim_mults=mults, channels=1, flash_attn=True, attn_heads=heads, attn_dim_head=16
     )
@@ -163,6 +168,8 @@ class HuggingDocumented(Learner):
     The cosine of the learning rate goes by time, and 50 steps of DDIM draw: all 1,000 would take minutes.
     """
 
+    batch = 16
+
     def __init__(self, images: Tensor):
         self.model = UNet2DModel(
             sample_size=SIDE, in_channels=1, out_channels=1, layers_per_block=2,
@@ -177,7 +184,7 @@ class HuggingDocumented(Learner):
         self.steps += 1
         for group in self.optimizer.param_groups:  # as get_cosine_schedule_with_warmup
             group["lr"] = 1e-4 * min(self.steps / 500, 0.5 + 0.5 * math.cos(math.pi * share))
-        x = self.images[torch.randint(len(self.images), (16,))]
+        x = self.images[torch.randint(len(self.images), (self.batch,))]
         noise, t = torch.randn_like(x), torch.randint(1000, (len(x),))
         predicted = self.model(self.chain.add_noise(x, noise, t), t, return_dict=False)[0]
         mse_loss(predicted, noise).backward()
@@ -235,12 +242,14 @@ def hugging_tuned(images: Tensor, widths: tuple[int, ...] = (16, 32, 64), **sett
 class SmallDocumented(Learner):
     """smalldiffusion as its example for Fashion-MNIST has it, with attention where images are halved once."""
 
+    batch = 1024
+
     def __init__(self, images: Tensor):
         self.chain = ScheduleLogLinear(sigma_min=0.01, sigma_max=20, N=800)
         self.model = Scaled(SmallUnet)(SIDE, 1, 1, ch=64, ch_mult=(1, 1, 2), attn_resolutions=(8,))
         self.networks, self.averaged = (self.model,), copy.deepcopy(self.model).requires_grad_(False)
-        self.average, self.steps = Average(self.averaged, self.model), 0
-        loader = DataLoader(images, batch_size=1024, shuffle=True)
+        self.average, self.steps = speed.Average(self.averaged, self.model), 0
+        loader = DataLoader(images, batch_size=self.batch, shuffle=True)
         self.loop = training_loop(loader, self.model, self.chain, epochs=10_000, lr=7e-4)
         next(self.loop)  # a step is taken when the next one is asked for
 
@@ -256,7 +265,11 @@ class SmallDocumented(Learner):
 
 
 def small_tuned(images: Tensor, width: int = 32, mults: tuple[int, ...] = (1, 1), **settings: Any) -> Tuned:
-    """One block a level, a rectified flow with times from its middle, 10 accelerated steps."""
+    """One block a level, a rectified flow with times from its middle, 10 accelerated steps.
+
+    Its norms have 32 groups, which at 32 channels take the time away again: it comes as a shift of each
+    channel. With 8 groups it is seen, and the images are worse (TRIALS.md).
+    """
     chain = ScheduleLogNormalFlow()
     network = PredFlow(SmallUnet)(
         SIDE, 1, 1, ch=width, ch_mult=mults, num_res_blocks=1, attn_resolutions=(), dropout=0.0,

@@ -1,8 +1,8 @@
 """Time to quality: programs learn for the same time, in turn, then draw; how good is what they draw?
 
 What is measured is kept in a file of figures after each run, and the section of RESULTS.md is written from
-it, so that budgets and runs can be measured one by one.  A row does not know the code that it was measured
-with: who changes a program takes its rows out of the file.
+it, so that budgets and runs can be measured one by one.  Rows of other pictures are refused; a row does not
+know the code that it was measured with: who changes a program takes its rows out of the file.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def race(make: Make, programs: list[str], seconds: float, seed: int, judge: Judg
             rows.append({
                 "program": turn.name, "budget": seconds, "seed": seed, "distance": judge.distance(found),
                 "drawn": len(found), "seconds for 1,000": 1000 * spent[turn.name] / len(found),
-                "steps": turn.steps, "used": turn.used, "parameters": turn.parameters,
+                "steps": turn.steps, "batch": turn.batch, "used": turn.used, "parameters": turn.parameters,
             })  # fmt: skip
             print(json.dumps(rows[-1], ensure_ascii=False), flush=True)
     return rows
@@ -66,12 +66,13 @@ def table(rows: list[dict], programs: list[str]) -> str:
                 report.spread([r["distance"] for r in mine], ".3g") + (f" (of {few})" if few < DRAWN else ""),
                 report.spread([r["seconds for 1,000"] for r in mine], ".3g"),
                 f"{statistics.median(r['steps'] for r in mine):,.0f}",
-                f"{1000 * statistics.median(r['used'] / r['steps'] for r in mine):.3g}",
+                str(mine[0]["batch"]),
+                report.figure(1000 * statistics.median(r["used"] / r["steps"] for r in mine), ".3g"),
                 f"{mine[0]['parameters'] / 1e6:.2f}",
                 str(len(mine)),
             ])  # fmt: skip
-    header = ["", "Fréchet distance", "s for 1,000 images", "steps", "ms a step", "million weights", "runs"]
-    return report.table(header, cells)
+    header = ["", "Fréchet distance", "s for 1,000 images", "steps", "images in a step", "ms a step"]
+    return report.table([*header, "million weights", "runs"], cells)
 
 
 def contest(
@@ -114,6 +115,8 @@ def contest(
         runs = {(r["program"], r["budget"], r["seed"]) for r in fresh}
         old = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else []
         rows = fresh + [r for r in old if (r["program"], r["budget"], r["seed"]) not in runs]
+        if strange := {r["pictures"] for r in rows} - {name}:
+            raise ValueError(f"{kept.name} has rows of {', '.join(strange)}; here are {name}")
         with replacing(kept) as path:
             path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         report.write(title, machines(rows) + words + tables(rows, groups) + goals(rows))
@@ -127,7 +130,7 @@ def contest(
                 if chosen:
                     rows = race(make, chosen, budget, seed, judge, 10 if args.quick else DRAWN)
                     if not args.quick:
-                        keep([row | {"circumstances": circumstances} for row in rows])
+                        keep([row | {"pictures": name, "circumstances": circumstances} for row in rows])
 
 
 def machines(rows: list[dict]) -> str:

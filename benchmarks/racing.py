@@ -27,10 +27,11 @@ PAUSE = 0.3  # between two turns: threads of the one before still spin, waiting 
 class Learner(ABC):
     """A program that learns from images and draws new ones.
 
-    networks: those whose weights it learns.
+    networks: those whose weights it learns.  batch: images that a step learns from.
     """
 
     networks: tuple[nn.Module, ...] = ()
+    batch = 1
 
     @abstractmethod
     def step(self, share: float) -> bool:
@@ -62,7 +63,7 @@ class Turn:
         with mock.patch.dict(os.environ, OMP_NUM_THREADS=str(threads), **PLAIN):
             self.process.start()
         there.close()
-        self.parameters = self._answer()
+        self.parameters, self.batch = self._answer()
 
     def _answer(self):
         """What the process sends; a RuntimeError that names the program when it has ended instead."""
@@ -125,7 +126,7 @@ def _work(there: Connection, make: Callable[[], Learner], seconds: float, thread
     before = taken("VmRSS")
     for _ in range(warm):
         learner.step(0.0)
-    there.send(learner.parameters())
+    there.send((learner.parameters(), learner.batch))
     while True:
         try:
             what, amount = there.recv()

@@ -27,8 +27,14 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 
 def spread(values: list[float], form: str = ".0f") -> str:
     """The median, and the least and the most if there are several."""
-    around = f" ({min(values):{form}}–{max(values):{form}})" if len(values) > 1 else ""
-    return f"{statistics.median(values):{form}}{around}"
+    around = f" ({figure(min(values), form)}–{figure(max(values), form)})" if len(values) > 1 else ""
+    return figure(statistics.median(values), form) + around
+
+
+def figure(value: float, form: str) -> str:
+    """A number in a form, without powers of ten where that is large."""
+    text = f"{value:{form}}"
+    return f"{float(text):,.0f}" if "e+" in text else text
 
 
 def write(title: str, text: str) -> None:

@@ -17,6 +17,7 @@ from minigen.course.script import ROOT, lessons, read
 from minigen.recipes import RECIPES, Kind
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROSE = " ".join(README.split())
 MEASURED = (ROOT / "benchmarks/RESULTS.md").read_text(encoding="utf-8")
 
 
@@ -79,7 +80,8 @@ def below(heading):
 
 def two_digits(cell):
     """The median in a cell of results, with two digits."""
-    return f"{float(f'{float(cell.split()[0]):.2g}'):,g}"
+    median = float(cell.split()[0].replace(",", ""))
+    return f"{float(f'{median:.2g}'):,g}"
 
 
 @pytest.mark.parametrize("what", ["Diffusion", "VAE", "GAN"])
@@ -99,8 +101,19 @@ def test_real_digits_stand_where_they_were_measured():
 
 
 def test_the_pace_is_the_measured_one():
-    said = re.search(r"minigen trains on ([\d.]+) times as many images a second as (\S+), the next", README)
+    said = re.search(r"minigen trains on ([\d.]+) times as many images a second as (\S+), the next", PROSE)
     assert f"{said[1]} times {said[2]}'s; " in MEASURED
+    work = re.search(r"which has ([\d.]+) GFLOP of work in a step where the other has (\d+\.\d+)", PROSE)
+    table = below("## Pace")
+    assert [table[name]["GFLOP a step"] for name in ("minigen", said[2])] == list(work.groups())
+
+
+def test_the_documented_ones_took_as_many_steps_as_is_said():
+    of = r"([\w-]+) (?:has taken )?(\d+)(?: steps of training)?"
+    said = re.search(rf"After (\d+) s {of}, {of} and {of},", PROSE)
+    table = below(f"### Diffusion after {said[1]} s")
+    for name, taken in zip(said.groups()[1::2], said.groups()[2::2], strict=True):
+        assert table[f"{name}, documented"]["steps"] == taken
 
 
 def test_the_graders_speeds_are_the_measured_ones():

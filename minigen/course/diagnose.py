@@ -2,6 +2,8 @@
 
 import ast
 import contextlib
+import functools
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +11,7 @@ import torch
 
 from minigen.course import relations
 from minigen.course.agree import Result, agree, close
-from minigen.course.catalogue import Exercise
+from minigen.course.catalogue import Exercise, Mistake
 from minigen.course.edits import mutants
 from minigen.course.runs import DRAWS, gives, reference, result, run
 from minigen.course.source import compiled, text
@@ -40,12 +42,36 @@ def named(
 
     code: the answer's source, as text.
     """
-    for mistake in exercise.mistakes:
+    for mistake in _likeliest_first(exercise.mistakes, code):
         if gives(exercise, mistake.answer, mine, draws):
             return mistake.why, mistake.name
     if edit := _edit(exercise, _essence(code), mine, draws):
         return f"Your result is what a right answer would give if {edit}.", None
     return None
+
+
+def _likeliest_first(mistakes: Sequence[Mistake], code: str) -> list[Mistake]:
+    """The mistakes by how much of their code and of the answer's is the same (the Jaccard index)."""
+    mine = _threes(code)
+
+    def likeness(mistake: Mistake) -> float:
+        theirs = _known_threes(mistake.answer)
+        return len(mine & theirs) / max(1, len(mine | theirs))
+
+    return sorted(mistakes, key=likeness, reverse=True)  # stable: where nothing is alike, as they are listed
+
+
+@functools.cache
+def _known_threes(answer: Any) -> set[tuple[str, str, str]]:
+    with contextlib.suppress(OSError, TypeError):
+        return _threes(text(answer))
+    return set()
+
+
+def _threes(code: str) -> set[tuple[str, str, str]]:
+    """All three words or signs that follow each other in some code."""
+    words = re.findall(r"\w+|[^\w\s]", code.replace("'", '"'))
+    return set(zip(words, words[1:], words[2:], strict=False))
 
 
 def _edit(exercise: Exercise, code: str, mine: list[Result], draws: Sequence[int]) -> str | None:

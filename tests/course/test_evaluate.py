@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from minigen.course import runs
+from minigen.course import diagnose, runs
 from minigen.course.card import Card
-from minigen.course.catalogue import find
+from minigen.course.catalogue import Mistake, find
 from minigen.course.evaluate import device_note, evaluate
+from minigen.course.source import edited
 from minigen.course.verdict import Outcome
 from minigen.probing.observe import observe
 
@@ -295,6 +296,35 @@ def test_an_edit_that_the_learner_cannot_see_in_their_code_is_not_named(judge):
         return (difference * difference).mean(1).sum() * x.shape[1] / len(x) * 2
 
     assert "were" not in judge("sum_squares", other_words).message
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("spread = logvar.exp()\nreturn mu + spread * eps", "std = exp(logvar)"),
+        ("spread = ( logvar/2 ) . exp()\nreturn mu.detach() + spread * eps", "detached"),
+        ("return quite(otherwise)", "std = exp(logvar)"),  # like none of them, so as they are listed
+        ("", "std = exp(logvar)"),
+    ],
+)
+def test_the_mistake_that_is_written_like_the_answer_is_tried_first(samples, monkeypatch, code, name):
+    exercise, tried = samples.CATALOGUE["reparameterize"], []
+    monkeypatch.setattr(diagnose, "gives", lambda exercise, wrong, *rest: tried.append(wrong))
+    diagnose.named(exercise, code, [])
+    known = {m.answer: m.name for m in exercise.mistakes}
+    assert known[tried[0]] == name
+    assert set(known) <= set(tried), "a mistake was never tried"
+
+
+def test_of_two_mistakes_with_the_same_result_the_one_that_was_made_is_named(samples):
+    exercise = samples.CATALOGUE["reparameterize"]
+    twins = tuple(
+        Mistake(name, edited(exercise.target, "(logvar / 2).exp()", spread), "No.")
+        for name, spread in (("as a power", "torch.e**logvar"), ("as exp", "logvar.exp()"))
+    )
+    for told in twins:
+        verdict = evaluate(dataclasses.replace(exercise, mistakes=twins), told.answer)
+        assert verdict.mistake == told.name
 
 
 def test_weights_that_are_used_without_a_call_count_as_well(judge):
