@@ -9,7 +9,9 @@ targets, samplers, rates, batches and layout that were best of those tried in 60
 import copy
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
+from unittest import mock
 
 import peers  # noqa: F401  (first: it makes the others importable)
 import torch
@@ -31,7 +33,7 @@ from smalldiffusion import (
 from smalldiffusion import Unet as SmallUnet
 from smalldiffusion.model import TimestepEmbedder
 from torch import Tensor, nn
-from torch.nn.functional import mse_loss
+from torch.nn.functional import mse_loss, pixel_shuffle, pixel_unshuffle
 from torch.optim import Adam, AdamW, Optimizer
 from torch.utils.data import DataLoader
 
@@ -201,14 +203,17 @@ class HuggingDocumented(Learner):
         return torch.from_numpy(images).permute(0, 3, 1, 2) * 2 - 1
 
 
-def hugging_tuned(images: Tensor, widths: tuple[int, ...] = (16, 32, 64), **settings: Any) -> Tuned:
+def hugging_tuned(
+    images: Tensor, widths: tuple[int, ...] = (16, 32, 64), squares: int = 1, **settings: Any
+) -> Tuned:
     """A narrow network, velocity, the cosine chain, times from its middle, 10 steps of SDE-DPM-Solver++.
 
     Their times are evenly spaced in the root of the noise over the signal, as minigen's are.
+    squares: the side of those that images are cut into, whose pixels are channels then.
     """
-    last = len(widths) - 1
+    images, last = pixel_unshuffle(images, squares), len(widths) - 1
     network = UNet2DModel(
-        sample_size=SIDE, in_channels=1, out_channels=1, layers_per_block=1,
+        sample_size=SIDE // squares, in_channels=squares**2, out_channels=squares**2, layers_per_block=1,
         block_out_channels=widths, norm_num_groups=8,
         down_block_types=("DownBlock2D",) * last + ("AttnDownBlock2D",),
         up_block_types=("AttnUpBlock2D",) + ("UpBlock2D",) * last,
@@ -228,10 +233,10 @@ def hugging_tuned(images: Tensor, widths: tuple[int, ...] = (16, 32, 64), **sett
     def sampler(model: nn.Module, n: int) -> Tensor:
         solver = DPMSolverMultistepScheduler.from_config(chain.config, algorithm_type="sde-dpmsolver++")
         solver.set_timesteps(timesteps=times)
-        x = torch.randn(n, 1, SIDE, SIDE)
+        x = torch.randn(n, *images.shape[1:])
         for t in solver.timesteps:
             x = solver.step(model(x, t, return_dict=False)[0], t, x, return_dict=False)[0]
-        return x
+        return pixel_shuffle(x, squares)
 
     return Tuned(network, loss, sampler, images, **settings)
 
@@ -264,17 +269,26 @@ class SmallDocumented(Learner):
         return x
 
 
-def small_tuned(images: Tensor, width: int = 32, mults: tuple[int, ...] = (1, 1), **settings: Any) -> Tuned:
+def small_tuned(
+    images: Tensor,
+    width: int = 32,
+    mults: tuple[int, ...] = (1, 1),
+    squares: int = 1,
+    groups: int = 32,
+    **settings: Any,
+) -> Tuned:
     """One block a level, a rectified flow with times from its middle, 10 accelerated steps.
 
-    Its norms have 32 groups, which at 32 channels take the time away again: it comes as a shift of each
-    channel. With 8 groups it is seen, and the images are worse (TRIALS.md).
+    squares: the side of those that images are cut into, whose pixels are channels then.
+    groups: of its norms; its own 32, at 32 channels, take the time away again, which comes as a shift of each
+    channel. Where images are not cut, they are worse with 8 groups all the same (TRIALS.md).
     """
-    chain = ScheduleLogNormalFlow()
-    network = PredFlow(SmallUnet)(
-        SIDE, 1, 1, ch=width, ch_mult=mults, num_res_blocks=1, attn_resolutions=(), dropout=0.0,
-        sig_embed=TimestepEmbedder(4 * width),
-    )  # fmt: skip
+    images, chain = pixel_unshuffle(images, squares), ScheduleLogNormalFlow()
+    with mock.patch("smalldiffusion.model_unet.Normalize", partial(nn.GroupNorm, groups, eps=1e-6)):
+        network = PredFlow(SmallUnet)(
+            SIDE // squares, squares**2, squares**2, ch=width, ch_mult=mults, num_res_blocks=1,
+            attn_resolutions=(), dropout=0.0, sig_embed=TimestepEmbedder(4 * width),
+        ).to(memory_format=torch.channels_last)  # fmt: skip
 
     def loss(model: nn.Module, x: Tensor) -> Tensor:
         x, sigma, noise, _ = generate_train_sample(x, chain)
@@ -282,6 +296,6 @@ def small_tuned(images: Tensor, width: int = 32, mults: tuple[int, ...] = (1, 1)
 
     def sampler(model: nn.Module, n: int) -> Tensor:
         *_, x = samples(model, chain.sample_sigmas(10), gam=2.0, batchsize=n)
-        return x
+        return pixel_shuffle(x, squares)
 
     return Tuned(network, loss, sampler, images, **settings)
