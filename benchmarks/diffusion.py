@@ -18,11 +18,12 @@ PACKAGES = ["torch", "denoising-diffusion-pytorch", "diffusers", "smalldiffusion
 OURS = "minigen `ddpm`"
 PEERS = "denoising-diffusion-pytorch", "diffusers", "smalldiffusion"
 TUNED, DOCUMENTED = ([f"{peer}, {kind}" for peer in PEERS] for kind in ("tuned", "documented"))
-PROGRAMS = [OURS, *TUNED, *DOCUMENTED]
+SQUARES = [f"{name}, in squares" for name in TUNED[1:]]
+PROGRAMS = [OURS, *TUNED, *SQUARES, *DOCUMENTED]
 AIM = 5  # times as fast as the fastest that draws as well
 SAID = """"Documented" and "tuned" are what `painters.py` says; what was tried for each is in
-TRIALS.md, also that two of the tuned ones draw in half the time when images are cut into squares, as
-minigen's network cuts them."""
+TRIALS.md. "In squares": of images cut into squares of 2×2 pixels first, as minigen's network cuts them; not
+denoising-diffusion-pytorch, which got worse in trials."""
 
 
 def make(program: str, seed: int) -> Learner:
@@ -37,8 +38,10 @@ def make(program: str, seed: int) -> Learner:
         "denoising-diffusion-pytorch, tuned": painters.lucid_tuned,
         "diffusers, documented": painters.HuggingDocumented,
         "diffusers, tuned": painters.hugging_tuned,
+        "diffusers, tuned, in squares": partial(painters.hugging_tuned, widths=(32, 64), squares=2, batch=64),
         "smalldiffusion, documented": painters.SmallDocumented,
         "smalldiffusion, tuned": painters.small_tuned,
+        "smalldiffusion, tuned, in squares": partial(painters.small_tuned, mults=(1, 2), squares=2, groups=8),
     }
     return makers[program](images)
 

@@ -3,6 +3,8 @@
 import copy
 import dataclasses
 import inspect
+import subprocess
+import sys
 import time
 
 import pytest
@@ -29,6 +31,20 @@ def right(mu, logvar, eps):
 
 def right_and_adds(mu, logvar, eps, to):
     return right(mu, logvar, eps) + 0 * to.add_(1)
+
+
+def test_the_first_check_of_a_notebook_imports_nothing_large():
+    code = """
+import sys
+from minigen.course.catalogue import find
+from minigen.course.evaluate import evaluate
+from minigen.course.source import compiled
+for name in "reparameterize", "gaussian_log_density":
+    exercise = find(name)
+    evaluate(exercise, compiled(exercise.solution, exercise.target))
+assert "sympy" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_right_answer_in_other_words_is_right(judge):
