@@ -131,7 +131,9 @@ def section(found: list[dict]) -> str:
             f"{at_worst[3]['seconds']:.3f} (`{at_worst[1]}`: {at_worst[3]['answer']})",
         ])  # fmt: skip
     header = ["lesson", "exercises", "median", "slowest median", "worst"]
-    said = f"Beyond the aim: {', '.join(f'`{name}`' for name in slow) or 'none'}.\n"
+    half, last = statistics.median(f["seconds"] for f in found), max(f["seconds"] for f in found)
+    said = f"Half of all cards come within {half:.3f} s, and the last after {last:.1f} s. "
+    said += f"Beyond the aim: {', '.join(f'`{name}`' for name in slow) or 'none'}.\n"
     without = len(rows) - sum(f["answer"] == UNKNOWN for f in found)
     words = WORDS.format(answers=len(found), count=len(rows), without=without)
     return words + report.table(header, cells) + said
