@@ -116,6 +116,15 @@ def test_the_documented_ones_took_as_many_steps_as_is_said():
         assert table[f"{name}, documented"]["steps"] == taken
 
 
+def test_cards_come_as_soon_as_is_said():
+    said = re.search(
+        r"Of ([\d,]+) answers, .*? half get their card within ([\d.]+) s, and the last after ([\d.]+) s",
+        PROSE,
+    )
+    assert f"{said[1]} answers to " in MEASURED
+    assert f"Half of all cards come within {said[2]} s, and the last after {said[3]} s." in MEASURED
+
+
 def test_the_graders_speeds_are_the_measured_ones():
     section = MEASURED.split("## Graders")[1]
     measured = dict(re.findall(r"^\| (.+?) \| \d+ \+ \d+ \| all as made \| ([\d.]+) \(", section, re.M))
