@@ -45,7 +45,7 @@ notebooks: .venv ## every notebook from top to bottom: lessons with nothing atte
 	MINIGEN_STRICT=not-attempted $(NBVAL) lessons
 	MINIGEN_STRICT=right $(NBVAL) solutions
 
-bench: .venv .venv-peers/installed .venv-graders/installed ## compare with other programs, and rewrite benchmarks/RESULTS.md (six hours)
+bench: .venv .venv-peers/installed .venv-graders/installed ## compare with other programs, and rewrite benchmarks/RESULTS.md (seven hours)
 	PYTHONPATH=. .venv-peers/bin/python benchmarks/metrics.py
 	PYTHONPATH=. .venv-peers/bin/python benchmarks/samplers.py
 	PYTHONPATH=. .venv-peers/bin/python benchmarks/diffusion.py
